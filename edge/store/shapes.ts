@@ -1,0 +1,146 @@
+// The store's shapes. Configs carry the JetStream API's own field names (ADR-31's siblings and
+// the captures), so that what a client sent is what is stored and what is answered.
+//
+// Times are microseconds since 1970 in a number (exact until 2255); the API's nanoseconds are
+// made at its edge. Durations in configs are nanoseconds, as the API has them.
+
+export type Retention = 'limits' | 'interest' | 'workqueue'
+export type Discard = 'old' | 'new'
+export type Storage = 'file' | 'memory'
+
+export interface StreamConfig {
+  readonly name: string
+  readonly description?: string
+  readonly subjects?: readonly string[]
+  readonly retention: Retention
+  readonly max_consumers: number
+  readonly max_msgs: number
+  readonly max_bytes: number
+  readonly max_age: number
+  readonly max_msgs_per_subject: number
+  readonly max_msg_size: number
+  readonly discard: Discard
+  readonly discard_new_per_subject?: boolean
+  readonly storage: Storage
+  readonly num_replicas: number
+  readonly no_ack?: boolean
+  readonly duplicate_window: number
+  readonly compression: 'none' | 's2'
+  readonly first_seq?: number
+  readonly allow_direct: boolean
+  readonly mirror_direct: boolean
+  readonly sealed: boolean
+  readonly deny_delete: boolean
+  readonly deny_purge: boolean
+  readonly allow_rollup_hdrs: boolean
+  readonly consumer_limits: {
+    readonly inactive_threshold?: number
+    readonly max_ack_pending?: number
+  }
+  readonly allow_msg_ttl: boolean
+  readonly metadata?: Readonly<Record<string, string>>
+  readonly placement?: unknown
+}
+
+export interface StreamState {
+  readonly messages: number
+  readonly bytes: number
+  /** Sequence of the first message; last + 1 when the stream is empty. */
+  readonly firstSeq: number
+  readonly firstTimeUs: number
+  readonly lastSeq: number
+  readonly lastTimeUs: number
+  readonly subjects: number
+  /** Sequences between first and last that are gone. */
+  readonly deleted: number
+}
+
+export interface StoredMessage {
+  readonly seq: number
+  readonly subject: string
+  readonly timeUs: number
+  /** Header block `NATS/1.0…\r\n\r\n`; empty when there is none. */
+  readonly headers: Buffer
+  readonly payload: Buffer
+}
+
+/** What to append; the buffers are copied. */
+export interface NewMessage {
+  readonly subject: string
+  readonly headers: Buffer
+  readonly payload: Buffer
+}
+
+/** An error of the JetStream API: a value, with the API's own code and text. */
+export interface ApiError {
+  /** HTTP-like: 400, 404, 500, 503. */
+  readonly code: number
+  readonly err_code: number
+  readonly description: string
+}
+
+/** Outcome of an append. `seq` is 0 with an error; `duplicate` names the first one's sequence. */
+export type Appended =
+  | { readonly is: 'stored'; readonly seq: number }
+  | { readonly is: 'duplicate'; readonly seq: number }
+  | { readonly is: 'refused'; readonly error: ApiError }
+
+/** Expectations and identity a publisher set in headers, already parsed. */
+export interface AppendOptions {
+  readonly msgId?: string
+  readonly expectedStream?: string
+  readonly expectedLastSeq?: number
+  readonly expectedLastSubjectSeq?: number
+  readonly expectedLastSubjectSeqSubject?: string
+  readonly expectedLastMsgId?: string
+  readonly rollup?: 'sub' | 'all'
+}
+
+/** Tells consumers what happened to a stream. Called on the loop, never from inside a read. */
+export interface StreamListener {
+  /** Messages up to this sequence can now be delivered (they are on disk, or in memory). */
+  readable(lastSeq: number): void
+  /** Messages were removed (limits, purge, delete); `seq` 0 = many, look at the state. */
+  removed(seq: number): void
+}
+
+/**
+ * One stream's messages. Reads see only what a power cut cannot take back (invariant 2): for a
+ * file stream, messages up to the last synced group. RAM is constant, whatever it holds.
+ */
+export interface Stream {
+  readonly account: string
+  readonly config: StreamConfig
+  readonly createdUs: number
+  state(): StreamState
+  /** The last sequence that may be delivered. */
+  readonly readableSeq: number
+  append(message: NewMessage, options: AppendOptions): Appended
+  get(seq: number): StoredMessage | undefined
+  /** The first message at or after `fromSeq` whose subject matches one of the filters (none = all). */
+  next(filters: readonly string[], fromSeq: number): StoredMessage | undefined
+  /** Up to `countMax` messages like `next`, in order. */
+  batch(filters: readonly string[], fromSeq: number, countMax: number): readonly StoredMessage[]
+  /** The last message on a subject, which may hold wildcards. */
+  last(filter: string): StoredMessage | undefined
+  /** Sequences of the last message of each matching subject, ascending, not above `uptoSeq`. */
+  lastPerSubject(filters: readonly string[], uptoSeq: number): readonly number[]
+  /** How many messages at or after `fromSeq` match. */
+  count(filters: readonly string[], fromSeq: number): number
+  /** The first sequence whose time is not before `timeUs`; last + 1 when none. */
+  seqAt(timeUs: number): number
+  /** Subjects matching the filter with their message counts, sorted, one page. */
+  subjects(filter: string, offset: number, limit: number): readonly (readonly [string, number])[]
+  /** False when there is no such message. */
+  remove(seq: number): boolean
+  /** Returns how many messages went. `seq`: all before it; `keep`: all but the newest. */
+  purge(what: { filter?: string; seq?: number; keep?: number }): number
+  watch(listener: StreamListener): void
+  unwatch(listener: StreamListener): void
+}
+
+/** Lets a caller wait for the disk; implemented by commit.ts. */
+export interface Durable {
+  /** Calls back once everything written so far in this turn is on disk; keeps the order. */
+  onDisk(done: (error?: Error) => void): void
+}

@@ -1,0 +1,151 @@
+// The door: every message enters the broker here, whoever brings it.
+//
+//   permission -> match -> plain subscriptions -> one member of each queue group -> remote peers
+//
+// Nothing in here copies a byte or makes a string: the sinks do what they must.
+
+import type { Account } from '../account/account.ts'
+import type { Match, Message, Origin, RemoteSink, Subscription } from '../message.ts'
+
+/** What `publish` returns when the origin may not publish on this subject. */
+export const denied = -1
+
+/** A copy for one peer server, gathered while the local deliveries are made. */
+interface RemoteDelivery {
+  readonly sink: RemoteSink
+  readonly subscription: Subscription
+  queues: string[] | null
+}
+
+/**
+ * Delivers the message to everybody interested in `message.target`. Returns the number of
+ * deliveries (0: nobody listens), or `denied`. Leaves the match it used in `message.match`.
+ */
+export function publish(account: Account, message: Message, origin: Origin): number {
+  if (origin.permissions !== null && !origin.permissions.mayPublish(message.subject)) return denied
+  const sublist = account.sublist
+  let match = message.match
+  if (match === null || match.generation !== sublist.generation) {
+    match = sublist.match(message.target)
+    message.match = match
+  }
+  const plain = match.plain
+  let count = 0
+  let remotes: RemoteDelivery[] | null = null
+  for (let i = 0; i < plain.length; i++) {
+    const subscription = plain[i] as Subscription
+    const sink = subscription.sink
+    if (subscription.closed || (sink === origin.sink && !origin.echo)) continue
+    if (sink.remote) {
+      if (sink.accepts(origin)) remotes = addRemote(remotes, sink, subscription, '')
+      continue
+    }
+    count++
+    deliverLocal(account, message, subscription)
+  }
+  if (match.groups.length > 0 && (message.queues !== null || !fromPeer(origin))) {
+    remotes = publishToGroups(account, message, origin, match, remotes)
+    count += groupDeliveries
+  }
+  if (remotes === null) return count
+  for (const { sink, subscription, queues } of remotes) {
+    subscription.delivered++
+    sink.deliver(message, subscription, queues)
+  }
+  return count + remotes.length
+}
+
+/** Local deliveries made by the last `publishToGroups`: a second result without an allocation. */
+let groupDeliveries = 0
+
+function publishToGroups(
+  account: Account,
+  message: Message,
+  origin: Origin,
+  match: Match,
+  remotes: RemoteDelivery[] | null,
+): RemoteDelivery[] | null {
+  let local = 0
+  for (const group of match.groups) {
+    const queue = (group[0] as Subscription).queue
+    if (message.queues !== null && !message.queues.includes(queue)) continue
+    const chosen = choose(group, origin)
+    if (chosen === null) continue
+    if (chosen.sink.remote) {
+      remotes = addRemote(remotes, chosen.sink, chosen, queue)
+      continue
+    }
+    local++
+    deliverLocal(account, message, chosen)
+  }
+  groupDeliveries = local
+  return remotes
+}
+
+/**
+ * A random member, local ones first; among peers, weighted by the members behind them. An origin
+ * without echo is passed over like everywhere else.
+ */
+function choose(group: readonly Subscription[], origin: Origin): Subscription | null {
+  const size = group.length
+  let at = size === 1 ? 0 : Math.floor(Math.random() * size)
+  let weightSum = 0
+  for (let tried = 0; tried < size; tried++) {
+    const member = group[at] as Subscription
+    if (++at === size) at = 0
+    if (member.closed || (member.sink === origin.sink && !origin.echo)) continue
+    if (!member.sink.remote) return member
+    if (member.sink.accepts(origin)) weightSum += member.weight
+  }
+  return weightSum > 0 ? chooseRemote(group, origin, Math.random() * weightSum) : null
+}
+
+function chooseRemote(
+  group: readonly Subscription[],
+  origin: Origin,
+  point: number,
+): Subscription | null {
+  let left = point
+  let last: Subscription | null = null
+  for (const member of group) {
+    const sink = member.sink
+    if (member.closed || !sink.remote || sink === origin.sink || !sink.accepts(origin)) continue
+    last = member
+    left -= member.weight
+    if (left < 0) break
+  }
+  return last
+}
+
+function addRemote(
+  remotes: RemoteDelivery[] | null,
+  sink: RemoteSink,
+  subscription: Subscription,
+  queue: string,
+): RemoteDelivery[] {
+  const list = remotes ?? []
+  let entry = list.find(known => known.sink === sink)
+  if (!entry) {
+    entry = { sink, subscription, queues: null }
+    list.push(entry)
+  }
+  if (queue !== '') {
+    entry.queues ??= []
+    entry.queues.push(queue)
+  }
+  return list
+}
+
+function deliverLocal(account: Account, message: Message, subscription: Subscription): void {
+  const sink = subscription.sink
+  if (sink.remote) return
+  subscription.delivered++
+  sink.deliver(message, subscription)
+  if (subscription.max > 0 && subscription.delivered >= subscription.max) {
+    account.unsubscribe(subscription)
+  }
+}
+
+function fromPeer(origin: Origin): boolean {
+  return origin.kind === 'leaf' || origin.kind === 'route'
+}

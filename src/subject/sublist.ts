@@ -1,0 +1,168 @@
+// The subscriptions of one account: a trie of tokens in front of a bounded cache of matches.
+//
+// A Match is immutable and valid for one generation; every change of the list starts a new one,
+// so a connection can keep the match of its last subject and check a single number.
+
+import type { Match, Subscription } from '../message.ts'
+
+interface Node {
+  /** Created with the first child: most nodes are leaves. */
+  children: Map<string, Node> | null
+  any: Node | null
+  rest: Node | null
+  plain: Subscription[]
+  groups: Map<string, Subscription[]> | null
+}
+
+const matchesCachedMax = 4096
+
+const newNode = (): Node => ({ children: null, any: null, rest: null, plain: [], groups: null })
+
+export class Sublist {
+  generation = 1
+  count = 0
+  inserts = 0
+  removes = 0
+  lookups = 0
+  cacheHits = 0
+  readonly #root = newNode()
+  readonly #cache = new Map<string, Match>()
+
+  get cached(): number {
+    return this.#cache.size
+  }
+
+  insert(subscription: Subscription): void {
+    let node = this.#root
+    for (const token of subscription.subject.split('.')) node = childFor(node, token)
+    if (subscription.queue === '') node.plain.push(subscription)
+    else {
+      node.groups ??= new Map()
+      const group = node.groups.get(subscription.queue)
+      if (group) group.push(subscription)
+      else node.groups.set(subscription.queue, [subscription])
+    }
+    this.count++
+    this.inserts++
+    this.#changed()
+  }
+
+  /** Returns false when the subscription is not in the list. */
+  remove(subscription: Subscription): boolean {
+    const removed = removeFrom(this.#root, subscription.subject.split('.'), 0, subscription)
+    if (!removed) return false
+    this.count--
+    this.removes++
+    this.#changed()
+    return true
+  }
+
+  /** All subscriptions that the literal subject reaches. */
+  match(subject: string): Match {
+    this.lookups++
+    const cached = this.#cache.get(subject)
+    if (cached) {
+      this.cacheHits++
+      return cached
+    }
+    const plain: Subscription[] = []
+    const groups = new Map<string, Subscription[]>()
+    collect(this.#root, subject.split('.'), 0, plain, groups)
+    const match: Match = { plain, groups: [...groups.values()], generation: this.generation }
+    if (this.#cache.size >= matchesCachedMax) this.#cache.clear()
+    this.#cache.set(subject, match)
+    return match
+  }
+
+  *[Symbol.iterator](): Generator<Subscription> {
+    yield* walk(this.#root)
+  }
+
+  #changed(): void {
+    this.generation++
+    if (this.#cache.size > 0) this.#cache.clear()
+  }
+}
+
+function childFor(node: Node, token: string): Node {
+  if (token === '*') {
+    node.any ??= newNode()
+    return node.any
+  }
+  if (token === '>') {
+    node.rest ??= newNode()
+    return node.rest
+  }
+  node.children ??= new Map()
+  let child = node.children.get(token)
+  if (!child) {
+    child = newNode()
+    node.children.set(token, child)
+  }
+  return child
+}
+
+/** Removes the subscription and, on the way back, every node that became empty. */
+function removeFrom(node: Node, tokens: string[], at: number, gone: Subscription): boolean {
+  if (at === tokens.length) return removeHere(node, gone)
+  const token = tokens[at] as string
+  const child =
+    token === '*' ? node.any : token === '>' ? node.rest : (node.children?.get(token) ?? null)
+  if (!child || !removeFrom(child, tokens, at + 1, gone)) return false
+  if (isEmpty(child)) {
+    if (token === '*') node.any = null
+    else if (token === '>') node.rest = null
+    else node.children?.delete(token)
+    if (node.children?.size === 0) node.children = null
+  }
+  return true
+}
+
+function removeHere(node: Node, gone: Subscription): boolean {
+  const list = gone.queue === '' ? node.plain : node.groups?.get(gone.queue)
+  const at = list ? list.indexOf(gone) : -1
+  if (!list || at < 0) return false
+  list.splice(at, 1)
+  if (gone.queue !== '' && list.length === 0) node.groups?.delete(gone.queue)
+  if (node.groups?.size === 0) node.groups = null
+  return true
+}
+
+function isEmpty(node: Node): boolean {
+  return node.plain.length === 0 && !node.groups && !node.children && !node.any && !node.rest
+}
+
+function collect(
+  node: Node,
+  tokens: string[],
+  at: number,
+  plain: Subscription[],
+  groups: Map<string, Subscription[]>,
+): void {
+  if (at === tokens.length) {
+    take(node, plain, groups)
+    return
+  }
+  if (node.rest) take(node.rest, plain, groups)
+  if (node.any) collect(node.any, tokens, at + 1, plain, groups)
+  const child = node.children?.get(tokens[at] as string)
+  if (child) collect(child, tokens, at + 1, plain, groups)
+}
+
+function take(node: Node, plain: Subscription[], groups: Map<string, Subscription[]>): void {
+  for (const subscription of node.plain) plain.push(subscription)
+  if (!node.groups) return
+  for (const [queue, members] of node.groups) {
+    const known = groups.get(queue)
+    if (known) known.push(...members)
+    else groups.set(queue, members.slice())
+  }
+}
+
+function* walk(node: Node): Generator<Subscription> {
+  yield* node.plain
+  if (node.groups) for (const members of node.groups.values()) yield* members
+  if (node.any) yield* walk(node.any)
+  if (node.rest) yield* walk(node.rest)
+  if (node.children) for (const child of node.children.values()) yield* walk(child)
+}
