@@ -1,0 +1,116 @@
+import * as assert from 'uvu/assert'
+import { newSubscription } from '../../src/broker/post.ts'
+import type { LocalSink, Subscription } from '../../src/message.ts'
+import {
+  covers,
+  hasWildcard,
+  isPattern,
+  isSubject,
+  matches,
+  overlaps,
+} from '../../src/subject/subject.ts'
+import { Sublist } from '../../src/subject/sublist.ts'
+import { spec } from '../support/spec.ts'
+
+const sink: LocalSink = { remote: false, deliver() {} }
+
+function listOf(...entries: [string, string?][]): [Sublist, Subscription[]] {
+  const list = new Sublist()
+  const subscriptions = entries.map(([subject, queue]) => newSubscription(subject, sink, queue))
+  for (const subscription of subscriptions) list.insert(subscription)
+  return [list, subscriptions]
+}
+
+spec('sublist', it => {
+  it('finds literal, * and > subscriptions', () => {
+    const [list] = listOf(['a.b'], ['a.*'], ['a.>'], ['>'], ['*'], ['a'], ['a.b.c'], ['*.*.c'])
+    const found = (subject: string) =>
+      list
+        .match(subject)
+        .plain.map(s => s.subject)
+        .sort()
+    assert.equal(found('a.b'), ['>', 'a.*', 'a.>', 'a.b'])
+    assert.equal(found('a'), ['*', '>', 'a'])
+    assert.equal(found('a.b.c'), ['*.*.c', '>', 'a.>', 'a.b.c'])
+    assert.equal(found('z.z.z'), ['>'])
+  })
+
+  it('joins the members of a queue group from several patterns', () => {
+    const [list] = listOf(['a.b', 'q'], ['a.*', 'q'], ['a.>', 'r'], ['a.b'])
+    const match = list.match('a.b')
+    assert.is(match.plain.length, 1)
+    assert.equal(match.groups.map(g => g.length).sort(), [1, 2])
+  })
+
+  it('forgets a removed subscription, and the nodes it stood on', () => {
+    const [list, [first, second]] = listOf(['a.b.c'], ['a.b.c', 'q'])
+    assert.ok(list.remove(first!))
+    assert.not.ok(list.remove(first!))
+    assert.is(list.match('a.b.c').groups.length, 1)
+    assert.ok(list.remove(second!))
+    assert.is(list.count, 0)
+    assert.equal([...list], [])
+  })
+
+  it('gives a new match after every change and the same one in between', () => {
+    const [list] = listOf(['a'])
+    const before = list.match('a')
+    assert.is(list.match('a'), before)
+    list.insert(newSubscription('a', sink))
+    assert.is.not(list.match('a').generation, before.generation)
+    assert.is(list.match('a').plain.length, 2)
+  })
+
+  it('holds a bounded number of matches', () => {
+    const [list] = listOf(['>'])
+    for (let i = 0; i < 10_000; i++) list.match(`s.${i}`)
+    assert.ok(list.cached <= 4096)
+  })
+})
+
+spec('subject', it => {
+  const rows: [string, boolean, boolean][] = [
+    // text, pattern, subject
+    ['foo', true, true],
+    ['foo.bar', true, true],
+    ['foo.*', true, false],
+    ['>', true, false],
+    ['foo.>', true, false],
+    ['foo>', true, true],
+    ['fo*o', true, true],
+    ['foo.>.bar', false, false],
+    ['', false, false],
+    ['.foo', false, false],
+    ['foo.', false, false],
+    ['foo..bar', false, false],
+    ['foo bar', false, false],
+    ['foo\0', false, false],
+  ]
+  for (const [text, pattern, subject] of rows) {
+    it(`${JSON.stringify(text)} is ${pattern ? 'a' : 'no'} pattern`, () => {
+      assert.is(isPattern(text), pattern)
+      assert.is(isSubject(text), subject)
+    })
+  }
+
+  it('knows a wildcard from a literal', () => {
+    assert.ok(hasWildcard('a.*.b'))
+    assert.ok(hasWildcard('*'))
+    assert.ok(hasWildcard('a.>'))
+    assert.not.ok(hasWildcard('a*.b'))
+    assert.not.ok(hasWildcard('a.b>'))
+  })
+
+  it('matches, covers and overlaps', () => {
+    assert.ok(matches('a.*.c', 'a.b.c'))
+    assert.not.ok(matches('a.*', 'a.b.c'))
+    assert.ok(matches('a.>', 'a.b.c'))
+    assert.not.ok(matches('a.>', 'a'))
+    assert.ok(covers('a.>', 'a.*.c'))
+    assert.not.ok(covers('a.*', 'a.>'))
+    assert.not.ok(covers('a.b', 'a.*'))
+    assert.ok(overlaps('a.*', '*.b'))
+    assert.not.ok(overlaps('a.*', 'b.>'))
+    assert.ok(overlaps('a.>', 'a.b.c'))
+  })
+})
