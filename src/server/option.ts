@@ -19,6 +19,8 @@ interface DurationRow extends Row {
   readonly default: number | null
   readonly min?: number
   readonly max?: number
+  /** A plain number of seconds is the usual spelling here; elsewhere it earns a warning. */
+  readonly plainSeconds?: boolean
 }
 
 /** `size`: a count of bytes; `integer`: anything else whole. */
@@ -74,7 +76,24 @@ interface BlocksRow<B extends Block> extends Row {
   readonly block: B
 }
 
+/** nats-server has it and nats-edge does not: naming it is an error that says so. */
+interface UnsupportedRow {
+  readonly type: 'unsupported'
+  readonly aliases?: readonly string[]
+  /** What to do instead, or why; one sentence. */
+  readonly about: string
+}
+
+/** nats-server has it, and leaving it out changes nothing a user can see: a note in the log. */
+interface IgnoredRow {
+  readonly type: 'ignored'
+  readonly aliases?: readonly string[]
+  readonly about: string
+}
+
 export type OptionRow =
+  | UnsupportedRow
+  | IgnoredRow
   | DurationRow
   | NumberRow
   | TextRow
@@ -123,7 +142,11 @@ type ValueOf<R> = R extends { type: 'block'; always: true; block: infer B extend
                   : never
 
 /** The checked, defaulted values of a block: what rooms receive. */
-export type Values<B extends Block> = { readonly [K in keyof B]: ValueOf<B[K]> }
+export type Values<B extends Block> = {
+  readonly [K in keyof B as B[K] extends { type: 'unsupported' | 'ignored' } ? never : K]: ValueOf<
+    B[K]
+  >
+}
 
 /** Where something stands in a config file; line and column count from 1. */
 export interface Place {

@@ -1,0 +1,341 @@
+// The options of the broker itself: what stands at the top of the config file. The rooms of
+// edge/ add their own blocks (jetstream, mqtt, serial, …) in edge/app.ts.
+//
+// Names, defaults and aliases are nats-server's (reference section 2.2). A key that nats-server
+// knows and this broker does not stands here as `unsupported`, so that nobody believes it works.
+
+import { authorizationBlock } from './auth-options.ts'
+import type { Block, Values } from './option.ts'
+import { clusterBlock, leafnodesBlock } from './peer-options.ts'
+import { tlsServerBlock } from './tls-options.ts'
+
+const listening = {
+  listen: {
+    type: 'listen',
+    default: null,
+    about: 'Where clients connect: port or host:port, instead of host and port.',
+  },
+  host: {
+    type: 'string',
+    default: '0.0.0.0',
+    aliases: ['net'],
+    about: 'Address that clients connect to.',
+  },
+  port: {
+    type: 'integer',
+    default: 4222,
+    min: -1,
+    max: 65_535,
+    about: 'Port that clients connect to; -1 is a random one.',
+  },
+  server_name: {
+    type: 'string',
+    default: null,
+    defaultText: 'the server id',
+    about: 'Name of this server, without spaces.',
+  },
+  server_tags: {
+    type: 'strings',
+    default: [],
+    reloadable: true,
+    about: 'Tags, shown by monitoring.',
+  },
+  client_advertise: {
+    type: 'string',
+    default: null,
+    reloadable: true,
+    about: 'host:port that clients are told instead of our own address.',
+  },
+  tls: {
+    type: 'block',
+    block: tlsServerBlock,
+    reloadable: true,
+    about: 'TLS of the client listener.',
+  },
+  authorization: {
+    type: 'block',
+    block: authorizationBlock,
+    reloadable: true,
+    about: 'Who may connect and what they may do; everybody and everything when absent.',
+  },
+  no_auth_user: {
+    type: 'string',
+    default: null,
+    about: 'The user of clients that bring no credentials.',
+  },
+  leafnodes: {
+    type: 'block',
+    block: leafnodesBlock,
+    aliases: ['leaf'],
+    about: 'Leaf-node connections: the way to a central cluster.',
+  },
+  cluster: {
+    type: 'block',
+    block: clusterBlock,
+    about: 'Accepted so that configs with one start; routes are not served yet.',
+  },
+} as const satisfies Block
+
+const limits = {
+  max_connections: {
+    type: 'integer',
+    default: 65_536,
+    min: -1,
+    aliases: ['max_conn'],
+    reloadable: true,
+    about: 'Client connections at one time; 0 or -1 is without limit.',
+  },
+  max_subscriptions: {
+    type: 'integer',
+    default: 0,
+    min: -1,
+    aliases: ['max_subs'],
+    about: 'Subscriptions of one connection; 0 or -1 is without limit.',
+  },
+  max_control_line: {
+    type: 'size',
+    default: 4096,
+    min: 1,
+    max: 2_147_483_647,
+    reloadable: true,
+    about: 'Length of a protocol line.',
+  },
+  max_payload: {
+    type: 'size',
+    default: 1_048_576,
+    min: 1,
+    max: 2_147_483_647,
+    reloadable: true,
+    about: 'Size of a message with its headers.',
+  },
+  max_pending: {
+    type: 'size',
+    default: 67_108_864,
+    min: 1,
+    about: 'Bytes that may wait for one connection before it is cut off as slow.',
+  },
+  write_deadline: {
+    type: 'duration',
+    default: 10_000,
+    min: 1,
+    reloadable: true,
+    about: 'Time a connection may take to accept a write before it is cut off as slow.',
+  },
+  ping_interval: {
+    type: 'duration',
+    default: 120_000,
+    min: 1,
+    reloadable: true,
+    about: 'Time between PINGs of an idle connection.',
+  },
+  ping_max: {
+    type: 'integer',
+    default: 2,
+    min: 0,
+    reloadable: true,
+    about: 'Unanswered PINGs before a connection is stale.',
+  },
+  max_closed_clients: {
+    type: 'integer',
+    default: 10_000,
+    min: 0,
+    about: 'Closed connections that monitoring remembers.',
+  },
+  lame_duck_duration: {
+    type: 'duration',
+    default: 120_000,
+    min: 30_000,
+    about: 'Time over which lame-duck mode closes the clients.',
+  },
+  lame_duck_grace_period: {
+    type: 'duration',
+    default: 10_000,
+    min: 0,
+    about: 'Time lame-duck mode waits before it closes the first client.',
+  },
+  connect_error_reports: {
+    type: 'integer',
+    default: 3600,
+    min: 1,
+    reloadable: true,
+    about: 'Of failed first connects to a hub, log the first and every n-th.',
+  },
+  reconnect_error_reports: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    reloadable: true,
+    about: 'Of failed reconnects to a hub, log every n-th.',
+  },
+} as const satisfies Block
+
+const logging = {
+  debug: { type: 'boolean', default: false, reloadable: true, about: 'Log debug lines.' },
+  trace: {
+    type: 'boolean',
+    default: false,
+    reloadable: true,
+    about: 'Log the protocol, without passwords.',
+  },
+  trace_verbose: {
+    type: 'boolean',
+    default: false,
+    reloadable: true,
+    about: 'Trace the system account as well.',
+  },
+  logtime: {
+    type: 'boolean',
+    default: true,
+    reloadable: true,
+    about: 'Begin log lines with the time.',
+  },
+  logtime_utc: {
+    type: 'boolean',
+    default: false,
+    reloadable: true,
+    about: 'Write the time of log lines in UTC.',
+  },
+  logfile: {
+    type: 'string',
+    default: null,
+    defaultText: 'standard error',
+    aliases: ['log_file'],
+    reloadable: true,
+    about: 'File that receives the log.',
+  },
+  logfile_size_limit: {
+    type: 'size',
+    default: 0,
+    min: 0,
+    aliases: ['log_size_limit'],
+    about: 'Size at which the log file is set aside and begun anew; 0 is never.',
+  },
+  logfile_max_num: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    aliases: ['log_max_num'],
+    about: 'Log files kept, with the current one; 0 keeps all.',
+  },
+  max_traced_msg_len: {
+    type: 'size',
+    default: 0,
+    min: 0,
+    reloadable: true,
+    about: 'Payload bytes shown in a trace; 0 shows all.',
+  },
+  pidfile: {
+    type: 'string',
+    default: null,
+    aliases: ['pid_file'],
+    reloadable: true,
+    about: 'File that receives the process id.',
+  },
+  ports_file_dir: {
+    type: 'string',
+    default: null,
+    reloadable: true,
+    about: 'Folder that receives a file with the ports in use.',
+  },
+} as const satisfies Block
+
+const monitoring = {
+  http: {
+    type: 'listen',
+    default: null,
+    about: 'Where monitoring listens: port or host:port.',
+  },
+  http_port: {
+    type: 'integer',
+    default: null,
+    defaultText: 'off',
+    min: -1,
+    max: 65_535,
+    aliases: ['monitor_port'],
+    about: "Monitoring's port, on the address of the clients; -1 is a random one.",
+  },
+  http_base_path: { type: 'string', default: '/', about: "Prefix of monitoring's paths." },
+} as const satisfies Block
+
+const storing = {
+  store_dir: {
+    type: 'string',
+    default: null,
+    aliases: ['storedir'],
+    about: 'Same as store_dir of the jetstream block.',
+  },
+} as const satisfies Block
+
+const notOurs = {
+  accounts: { type: 'unsupported', about: 'Everybody shares one account, $G.' },
+  mappings: { type: 'unsupported', aliases: ['maps'], about: 'Subjects are not mapped.' },
+  gateway: { type: 'unsupported', about: 'Connect to a cluster with leafnodes.remotes.' },
+  websocket: { type: 'unsupported', aliases: ['ws'], about: 'Clients connect by TCP.' },
+  operator: {
+    type: 'unsupported',
+    aliases: ['operators', 'root', 'roots', 'root_operator', 'root_operators'],
+    about: 'Users stand in the config file.',
+  },
+  trusted: { type: 'unsupported', aliases: ['trusted_keys'], about: 'There are no operators.' },
+  resolver: {
+    type: 'unsupported',
+    aliases: ['account_resolver', 'accounts_resolver'],
+    about: 'There are no account JWTs.',
+  },
+  resolver_preload: { type: 'unsupported', about: 'There are no account JWTs.' },
+  resolver_tls: { type: 'unsupported', about: 'There are no account JWTs.' },
+  resolver_pinned_accounts: { type: 'unsupported', about: 'There are no account JWTs.' },
+  system_account: {
+    type: 'unsupported',
+    aliases: ['system'],
+    about: 'The system account is always $SYS.',
+  },
+  no_system_account: {
+    type: 'unsupported',
+    aliases: ['no_system', 'no_sys_acc'],
+    about: 'The system account is always $SYS.',
+  },
+  default_sentinel: { type: 'unsupported', about: 'There are no user JWTs.' },
+  default_js_domain: { type: 'unsupported', about: 'There is one account.' },
+  https: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
+  https_port: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
+  syslog: { type: 'unsupported', about: "Log to standard error; the journal's tag does the rest." },
+  remote_syslog: { type: 'unsupported', about: 'Let the journal forward the log.' },
+  prof_port: { type: 'unsupported', about: 'There is no Go profiler.' },
+  prof_block_rate: { type: 'unsupported', about: 'There is no Go profiler.' },
+  max_sub_tokens: {
+    type: 'unsupported',
+    aliases: ['max_subscription_tokens'],
+    about: 'Only max_control_line bounds a subject.',
+  },
+  write_timeout: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
+  no_header_support: { type: 'unsupported', about: 'Headers are always on.' },
+  allow_non_tls: { type: 'unsupported', about: 'With a tls block every client uses TLS.' },
+  ocsp: { type: 'unsupported', about: 'OCSP is not stapled.' },
+  ocsp_cache: { type: 'unsupported', about: 'OCSP is not stapled.' },
+  server_metadata: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  feature_flags: { type: 'unsupported', about: 'A key of nats-server 2.14.' },
+  trace_headers: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
+  proxies: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  proxy_protocol: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  disable_sublist_cache: {
+    type: 'ignored',
+    aliases: ['no_sublist_cache'],
+    about: 'The cache is small and bounded.',
+  },
+  no_fast_producer_stall: {
+    type: 'ignored',
+    about: 'A producer is slowed only while its own writes are behind.',
+  },
+} as const satisfies Block
+
+export const serverBlock = {
+  ...listening,
+  ...limits,
+  ...monitoring,
+  ...logging,
+  ...storing,
+  ...notOurs,
+} as const satisfies Block
+
+export type ServerOptions = Values<typeof serverBlock>

@@ -1,0 +1,226 @@
+// The rows of `leafnodes` and `cluster`: connections to other servers.
+// Rule: reference sections 2.5 and 2.6.
+
+import type { Block, Values } from './option.ts'
+import { tlsRemoteBlock, tlsServerBlock } from './tls-options.ts'
+
+const uncompressed = {
+  type: 'ignored',
+  about: 'Links are not compressed; the other side notices by itself.',
+} as const
+
+const remoteBlock = {
+  urls: {
+    type: 'strings',
+    default: [],
+    aliases: ['url'],
+    about: 'Where the hub listens: nats-leaf://, nats:// or tls://, port 7422 unless given.',
+  },
+  account: {
+    type: 'string',
+    default: '$G',
+    aliases: ['local'],
+    about: 'The local account that is joined to the hub.',
+  },
+  credentials: {
+    type: 'string',
+    default: null,
+    aliases: ['creds'],
+    about: 'File with the user JWT and its seed.',
+  },
+  nkey: {
+    type: 'string',
+    default: null,
+    aliases: ['seed'],
+    about: 'File with an nkey seed, or the seed itself; not together with credentials.',
+  },
+  tls: {
+    type: 'block',
+    block: tlsRemoteBlock,
+    about: 'TLS towards the hub; also used when the url says tls://.',
+  },
+  hub: {
+    type: 'boolean',
+    default: false,
+    about: 'We are the hub of this connection although we dial.',
+  },
+  deny_imports: {
+    type: 'strings',
+    default: [],
+    about: 'Subjects that never come in from the hub.',
+  },
+  deny_exports: { type: 'strings', default: [], about: 'Subjects that never go to the hub.' },
+  no_randomize: {
+    type: 'boolean',
+    default: false,
+    aliases: ['dont_randomize'],
+    about: 'Try the urls in the order they stand.',
+  },
+  first_info_timeout: {
+    type: 'duration',
+    default: 1000,
+    min: 1,
+    about: "Time to wait for the hub's INFO.",
+  },
+  compression: uncompressed,
+  ws_compression: { type: 'unsupported', about: 'Remotes do not use WebSocket.' },
+  ws_no_masking: { type: 'unsupported', about: 'Remotes do not use WebSocket.' },
+  proxy: { type: 'unsupported', about: 'Remotes do not use WebSocket.' },
+  jetstream_cluster_migrate: {
+    type: 'ignored',
+    about: 'There is no JetStream cluster to migrate.',
+  },
+  isolate_leafnode_interest: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  request_isolation: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  disabled: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  ignore_discovered_servers: { type: 'unsupported', about: 'A key of nats-server 2.14.' },
+  dial_timeout: { type: 'unsupported', about: 'A key of nats-server 2.14.' },
+} as const satisfies Block
+
+const leafUserBlock = {
+  user: { type: 'string', default: null, aliases: ['username'], about: 'Name.' },
+  password: {
+    type: 'string',
+    default: null,
+    aliases: ['pass'],
+    about: 'Plain text or a bcrypt hash.',
+  },
+  account: { type: 'string', default: '$G', about: 'The account the leaf node joins.' },
+} as const satisfies Block
+
+const leafAuthorizationBlock = {
+  user: { type: 'string', default: null, aliases: ['username'], about: 'The only user.' },
+  password: { type: 'string', default: null, aliases: ['pass'], about: 'Its password.' },
+  account: { type: 'string', default: '$G', about: 'The account leaf nodes join.' },
+  timeout: {
+    type: 'duration',
+    default: 2000,
+    min: 1,
+    plainSeconds: true,
+    about: 'Time a leaf node has to authenticate.',
+  },
+  users: { type: 'blocks', block: leafUserBlock, about: 'Users, each with an account.' },
+  nkey: { type: 'unsupported', about: 'Leaf nodes log in with a password.' },
+  proxy_required: { type: 'unsupported', about: 'There are no trusted proxies.' },
+} as const satisfies Block
+
+export const leafnodesBlock = {
+  listen: { type: 'listen', default: null, about: 'Accept leaf nodes here: port or host:port.' },
+  host: {
+    type: 'string',
+    default: null,
+    aliases: ['net'],
+    defaultText: '0.0.0.0',
+    about: 'Address to accept leaf nodes on.',
+  },
+  port: {
+    type: 'integer',
+    default: null,
+    defaultText: 'off',
+    min: -1,
+    max: 65_535,
+    about: 'Port to accept leaf nodes on; -1 is a random one.',
+  },
+  authorization: {
+    type: 'block',
+    block: leafAuthorizationBlock,
+    about: 'Who may connect as a leaf node.',
+  },
+  tls: { type: 'block', block: tlsServerBlock, about: 'TLS of the leaf-node listener.' },
+  advertise: {
+    type: 'string',
+    default: null,
+    aliases: ['leafnode_advertise'],
+    about: 'host:port that leaf nodes are told to use.',
+  },
+  no_advertise: {
+    type: 'boolean',
+    default: false,
+    about: 'Do not tell leaf nodes our addresses.',
+  },
+  min_version: {
+    type: 'string',
+    default: null,
+    about: 'The oldest server version accepted as a leaf node.',
+  },
+  reconnect: {
+    type: 'duration',
+    default: 1000,
+    min: 1,
+    plainSeconds: true,
+    aliases: ['reconnect_delay', 'reconnect_interval'],
+    about: 'First pause before dialling again; it grows, with jitter, and never ends.',
+  },
+  remotes: { type: 'blocks', block: remoteBlock, about: 'Hubs that we connect to.' },
+  compression: uncompressed,
+  isolate_leafnode_interest: {
+    type: 'unsupported',
+    aliases: ['isolate'],
+    about: 'A key of nats-server 2.12.',
+  },
+  write_deadline: { type: 'unsupported', about: 'The top-level write_deadline counts.' },
+  write_timeout: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
+  dial_timeout: { type: 'unsupported', about: 'A key of nats-server 2.14.' },
+} as const satisfies Block
+
+const clusterAuthorizationBlock = {
+  user: { type: 'string', default: null, aliases: ['username'], about: 'User of routes.' },
+  password: { type: 'string', default: null, aliases: ['pass'], about: 'Its password.' },
+  timeout: {
+    type: 'duration',
+    default: 2000,
+    min: 1,
+    plainSeconds: true,
+    about: 'Time a route has to authenticate.',
+  },
+} as const satisfies Block
+
+/** Read, so that configs that hold one start; nothing listens for routes yet. */
+export const clusterBlock = {
+  name: { type: 'string', default: null, about: 'Name of the cluster.' },
+  listen: { type: 'listen', default: null, about: 'Where routes would be accepted.' },
+  host: { type: 'string', default: null, aliases: ['net'], about: 'Address for routes.' },
+  port: {
+    type: 'integer',
+    default: null,
+    min: -1,
+    max: 65_535,
+    about: 'Port for routes; nothing listens on it yet.',
+  },
+  authorization: {
+    type: 'block',
+    block: clusterAuthorizationBlock,
+    about: 'Who may connect as a route.',
+  },
+  routes: {
+    type: 'strings',
+    default: [],
+    about: 'Must be empty: use leafnodes.remotes to reach a cluster.',
+  },
+  advertise: {
+    type: 'string',
+    default: null,
+    aliases: ['cluster_advertise'],
+    about: 'host:port that other servers would be told.',
+  },
+  no_advertise: {
+    type: 'boolean',
+    default: false,
+    about: 'Do not tell clients the addresses of other servers.',
+  },
+  connect_retries: { type: 'integer', default: 0, min: 0, about: 'Retries of implicit routes.' },
+  pool_size: { type: 'integer', default: 3, min: -1, about: 'Connections to each peer.' },
+  accounts: { type: 'strings', default: [], about: 'Accounts with a connection of their own.' },
+  compression: uncompressed,
+  tls: { type: 'block', block: tlsServerBlock, about: 'TLS of routes.' },
+  permissions: { type: 'unsupported', about: 'There are no routes yet.' },
+  connect_backoff: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  ping_interval: { type: 'ignored', about: 'There are no routes yet.' },
+  ping_max: { type: 'ignored', about: 'There are no routes yet.' },
+  write_deadline: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
+  write_timeout: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
+} as const satisfies Block
+
+export type RemoteOptions = Values<typeof remoteBlock>
+export type LeafnodesOptions = Values<typeof leafnodesBlock>
+export type ClusterOptions = Values<typeof clusterBlock>
