@@ -1,0 +1,74 @@
+// What a JetStream API handler gets and gives. An API verb is one row: its subject, the type of
+// its answer and a function; the dispatch around it (jetstream.ts) does the rest: counting,
+// waiting for the disk, auditing.
+
+import type { Account } from '../../account/account.ts'
+import type { ApiError, Stream } from '../shapes.ts'
+
+/** One account's JetStream, as handlers see it. */
+export interface JetStreamAccount {
+  /** The door deliveries and answers leave by. */
+  readonly account: Account
+  readonly serverName: string
+  /** '' when none is configured. */
+  readonly domain: string
+  stream(name: string): Stream | undefined
+  /** Publishes an advisory on `$JS.EVENT.ADVISORY.<subject>`, costing nothing when nobody listens. */
+  advise(subject: string, type: string, body: () => Record<string, unknown>): void
+}
+
+export interface ApiRequest {
+  readonly jetstream: JetStreamAccount
+  /** `$JS.API.…`, a domain's prefix already mapped away. */
+  readonly subject: string
+  /** What stood in place of each `*` of the row's subject; a last `>` gives the rest in one. */
+  readonly names: readonly string[]
+  /** Where the answer goes; '' = nowhere. */
+  readonly reply: string
+  /** Header block; empty when there is none. A view, valid during the call. */
+  readonly headers: Buffer
+  /** The request's body. A view, valid during the call. */
+  readonly body: Buffer
+}
+
+/**
+ * `subject`  behind `$JS.API.`: `STREAM.INFO.*`, `CONSUMER.CREATE.*.*.>`
+ * `type`     behind `io.nats.jetstream.api.v1.`: `stream_info_response`
+ * `handle`   gives the answer's fields (in the order nats-server prints them), an ApiError, or
+ *            null for no answer at all
+ * `writes`   the answer waits until what the handler wrote is on disk (invariant 1)
+ * `onError`  fields nats-server prints behind an error: `{ purged: 0 }`
+ */
+export interface ApiRow {
+  readonly subject: string
+  readonly type: string
+  readonly handle: (request: ApiRequest) => ApiAnswer
+  readonly writes?: boolean
+  readonly onError?: Readonly<Record<string, unknown>>
+}
+
+export type ApiAnswer = Readonly<Record<string, unknown>> | ApiError | null
+
+export function isApiError(answer: object | null): answer is ApiError {
+  return answer !== null && 'err_code' in answer
+}
+
+/**
+ * What the stream side needs of the consumers; implemented in consumer/. `attach` comes for every
+ * stream found at the start, before anything can be published, and for every new one.
+ */
+export interface ConsumerRoom {
+  /** `CONSUMER.…` rows, without MSG.NEXT, which consumers subscribe to themselves. */
+  readonly rows: readonly ApiRow[]
+  attach(jetstream: JetStreamAccount, stream: Stream): void
+  /** Says no when the consumers cannot live with the new config (their limits, replicas …). */
+  mayUpdate(stream: Stream, config: Stream['config']): ApiError | null
+  updated(stream: Stream): void
+  /** The stream goes: close its consumers (`409 Consumer Deleted`) and forget them. */
+  detach(stream: Stream): void
+  count(stream: Stream): number
+  /** Interest retention: does any consumer of the stream want this subject? */
+  wants(stream: Stream, subject: string): boolean
+  /** Consumer infos of one stream for /jsz?consumers=1, sorted by name. */
+  infos(stream: Stream): readonly Readonly<Record<string, unknown>>[]
+}
