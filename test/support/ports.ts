@@ -1,15 +1,17 @@
-// Ports for the programs that tests start: asked from the kernel, so that runs beside each other
-// do not meet.
+// Ports for the programs that tests start: drawn below the range from which the kernel gives
+// outgoing connections theirs, so that nobody takes one between our question and its use.
 
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 
+const portMin = 12_000
+const portMax = 32_000
 const given = new Set<number>()
 
 /** A TCP port of 127.0.0.1 that nobody listens on, never the same twice in this process. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = await askKernel()
-    if (given.has(port)) continue
+    const port = portMin + Math.floor(Math.random() * (portMax - portMin))
+    if (given.has(port) || !(await isFree(port))) continue
     given.add(port)
     return port
   }
@@ -34,13 +36,10 @@ export function isListening(port: number, host = '127.0.0.1'): Promise<boolean> 
   })
 }
 
-function askKernel(): Promise<number> {
-  return new Promise((resolve, reject) => {
+function isFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '0.0.0.0', () => server.close(() => resolve(true)))
   })
 }
