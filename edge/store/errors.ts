@@ -1,0 +1,66 @@
+// The errors of the JetStream API: one row each, with nats-server's own number and text
+// (reference 6.13). A function stands where the text has a parameter.
+//
+// `code` is HTTP-like and tells a client what kind of trouble it is; `err_code` names it.
+
+import type { ApiError } from './shapes.ts'
+
+function row(code: number, err_code: number, description: string): ApiError {
+  return { code, err_code, description }
+}
+
+export const accountResourcesExceeded = row(400, 10002, 'resource limits exceeded for account')
+export const badRequest = row(400, 10003, 'bad request')
+export const clusterRequired = row(503, 10010, 'JetStream clustering support required')
+export const streamDeleteFailed = (text: string): ApiError => row(500, 10050, text)
+export const insufficientResources = row(503, 10023, 'insufficient resources')
+export const invalidJson = row(400, 10025, 'invalid JSON')
+export const maximumStreams = row(400, 10027, 'maximum number of streams reached')
+export const insufficientMemory = row(500, 10028, 'insufficient memory resources available')
+export const mirrorWithFirstSeq = row(
+  400,
+  10143,
+  'stream mirrors can not have first sequence configured',
+)
+export const mirrorWithSubjects = row(400, 10034, 'stream mirrors can not contain subjects')
+export const mirrorWithSources = row(400, 10031, 'stream mirrors can not also contain other sources')
+export const noMessageFound = row(404, 10037, 'no message found')
+export const notEmptyRequest = row(400, 10038, 'expected an empty request payload')
+export const notEnabledForAccount = row(503, 10039, 'JetStream not enabled for account')
+export const sequenceNotFound = (seq: number): ApiError =>
+  row(400, 10043, `sequence ${seq} not found`)
+export const insufficientStorage = row(500, 10047, 'insufficient storage resources available')
+export const streamGeneral = (text: string): ApiError => row(500, 10051, text)
+export const streamInvalidConfig = (text: string): ApiError => row(500, 10052, text)
+export const messageTooLarge = row(400, 10054, 'message size exceeds maximum allowed')
+export const mirrorNotUpdatable = row(
+  400,
+  10055,
+  'stream mirror configuration can not be updated',
+)
+export const streamMismatch = row(400, 10056, 'stream name in subject does not match request')
+export const messageDeleteFailed = (text: string): ApiError => row(500, 10057, text)
+export const streamNameInUse = row(
+  400,
+  10058,
+  'stream name already in use with a different configuration',
+)
+export const streamNotFound = row(404, 10059, 'stream not found')
+export const streamNotMatch = row(400, 10060, 'expected stream does not match')
+export const subjectsOverlap = row(400, 10065, 'subjects overlap with an existing stream')
+export const streamUpdateFailed = (text: string): ApiError => row(500, 10069, text)
+export const wrongLastMsgId = (id: string): ApiError => row(400, 10070, `wrong last msg ID: ${id}`)
+export const wrongLastSequence = (seq: number): ApiError =>
+  row(400, 10071, `wrong last sequence: ${seq}`)
+export const replicasNotSupported = row(
+  500,
+  10074,
+  'replicas > 1 not supported in non-clustered mode',
+)
+export const storeFailed = (text: string): ApiError => row(503, 10077, text)
+export const headersTooLarge = row(400, 10097, 'header size exceeds maximum allowed of 64k')
+export const streamSealed = row(400, 10109, 'invalid operation on sealed stream')
+export const purgeFailed = (text: string): ApiError => row(500, 10110, text)
+export const rollupFailed = (text: string): ApiError => row(500, 10111, text)
+export const namePathSeparators = row(400, 10128, 'Stream name can not contain path separators')
+export const replicasNegative = row(400, 10133, 'replicas count cannot be negative')
