@@ -2,6 +2,7 @@
 // allow list allows everything that is not denied.
 
 import type { PermissionCheck } from '../message.ts'
+import type { ResponseRules } from './replies.ts'
 import { covers, hasWildcard, matches, overlaps } from '../subject/subject.ts'
 
 /** Lists of patterns; in `subscribe` an entry may be `pattern queue`. null = not given. */
@@ -23,14 +24,17 @@ const answersMax = 256
 
 export class Permissions implements PermissionCheck {
   readonly lists: PermissionLists
+  /** allow_responses; null = off. */
+  readonly responses: ResponseRules | null
   readonly #subscribeAllow: readonly QueueEntry[] | null
   readonly #subscribeDeny: readonly QueueEntry[]
   readonly #mayPublish = new Map<string, boolean>()
   /** Plain denies: only these filter what a wildcard subscription receives. */
   readonly #receiveDeny: readonly string[]
 
-  constructor(lists: PermissionLists) {
+  constructor(lists: PermissionLists, responses: ResponseRules | null = null) {
     this.lists = lists
+    this.responses = responses
     this.#subscribeAllow = lists.subscribeAllow?.map(queueEntry) ?? null
     this.#subscribeDeny = lists.subscribeDeny.map(queueEntry)
     this.#receiveDeny = this.#subscribeDeny.filter(e => e.queue === '').map(e => e.subject)

@@ -44,6 +44,8 @@ export interface OutboxOwner {
   overflowed(): void
   /** The backlog fell below the mark again after `congested` was true. */
   drained(): void
+  /** A write did not finish at once: the peer has to take something first. */
+  writeStalled(): void
 }
 
 export class Outbox implements TurnJob {
@@ -52,6 +54,8 @@ export class Outbox implements TurnJob {
   pendingBytes = 0
   /** Past `congestedBytes`: whoever produces for it should pause. */
   congested = false
+  /** Writes the kernel has taken: progress, as the write deadline sees it. */
+  writesDone = 0
   readonly #owner: OutboxOwner
   readonly #socket: ByteSink
   readonly #turn: Turn
@@ -122,6 +126,7 @@ export class Outbox implements TurnJob {
     this.#writingBytes = this.#fullBytes
     this.#fullBytes = 0
     this.#socket.write(blocks, this.#written)
+    if (this.#writingBytes > 0) this.#owner.writeStalled()
   }
 
   /** Frees everything; later appends go nowhere. */
@@ -144,6 +149,7 @@ export class Outbox implements TurnJob {
     this.#writing.length = 0
     const bytes = this.#writingBytes
     this.#writingBytes = 0
+    this.writesDone++
     if (this.#closed) return
     this.pendingBytes -= bytes
     if (this.congested && this.pendingBytes < this.#congestedBytes / 2) this.#uncongest()

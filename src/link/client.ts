@@ -1,0 +1,424 @@
+// A NATS client's connection: parser -> here -> the door, and as a sink the way back.
+//
+//   handshake --CONNECT ok--> open --close()/error--> closed
+//       |                                               ^
+//       +--- refused, timeout, violation ---------------+
+//
+// Without configured users a client may do everything before (or without) CONNECT, as
+// nats-server allows: then it is open from the start and CONNECT only sets its options.
+
+import type { Account } from '../account/account.ts'
+import type { Identity } from '../account/authenticate.ts'
+import { ReplyPermissions } from '../account/replies.ts'
+import type { Timer } from '../base/clock.ts'
+import { newSubscription } from '../broker/post.ts'
+import { denied, publish } from '../broker/publish.ts'
+import type { LocalSink, Message, Origin, PermissionCheck, Subscription } from '../message.ts'
+import { isPattern, isSubject } from '../subject/subject.ts'
+import { encodeMessage, noResponders } from '../wire/encode.ts'
+import * as wireErrors from '../wire/errors.ts'
+import { type ClientOperations, Parser } from '../wire/parser.ts'
+import type { LinkContext } from './context.ts'
+import { type ConnectOptions, connectDefaults, readConnect, redacted } from './handshake.ts'
+import { Keepalive } from './keepalive.ts'
+import { Outbox } from './outbox.ts'
+import type { LinkSocket } from './socket.ts'
+import { tracePayload } from './trace.ts'
+
+type State =
+  | { readonly is: 'handshake'; readonly timer: Timer }
+  | { readonly is: 'open'; readonly account: Account }
+  | { readonly is: 'closed'; readonly reason: string }
+
+export class Client implements ClientOperations, LocalSink, Origin {
+  readonly kind = 'client'
+  readonly remote = false
+  readonly sink = this
+  readonly id: number
+  readonly host: string
+  readonly port: number
+  readonly startedWallMs: number
+  lastActivityMs: number
+  inMsgs = 0
+  inBytes = 0
+  outMsgs = 0
+  outBytes = 0
+  stalls = 0
+  /** What CONNECT asked for. */
+  options: ConnectOptions = connectDefaults
+  identity: Identity | null = null
+  echo = true
+  permissions: PermissionCheck | null = null
+  readonly keepalive: Keepalive
+  readonly subscriptions = new Map<string, Subscription>()
+  readonly #context: LinkContext
+  readonly #socket: LinkSocket
+  readonly #outbox: Outbox
+  readonly #parser: Parser
+  #state: State = { is: 'closed', reason: '' }
+  /** Wildcard subscriptions whose deliveries a deny filters; most clients have none. */
+  #filtered: Set<Subscription> | null = null
+  /** allow_responses: what it may still answer. */
+  #replies: ReplyPermissions | null = null
+  #deadline: Timer | null = null
+
+  constructor(context: LinkContext, socket: LinkSocket, id: number) {
+    this.#context = context
+    this.#socket = socket
+    this.id = id
+    this.host = socket.host
+    this.port = socket.port
+    this.startedWallMs = context.clock.wallMs()
+    this.lastActivityMs = this.startedWallMs
+    this.#outbox = new Outbox(
+      this,
+      socket,
+      context.turn,
+      context.pool,
+      context.limits.pendingBytesMax,
+    )
+    this.#parser = new Parser(this, context.limits)
+    this.keepalive = new Keepalive(this, context.clock, context.limits.keepalive)
+  }
+
+  /** Greets the client, unless it had its INFO before TLS, and starts reading. */
+  start(isGreeted = false): void {
+    const { log, clock, authorization, limits } = this.#context
+    if (log.debugOn) log.debug(`${this.label} - Client connection created`)
+    if (!isGreeted) this.#outbox.appendText(this.#context.infoLine(this.id, this.host))
+    if (this.#context.clients.size > limits.connectionsMax) {
+      this.#socket.open(this)
+      this.violation(wireErrors.connectionsExceeded)
+      return
+    }
+    const open = this.#context.authenticate(connectDefaults)
+    if (open) this.#becomeOpen(open)
+    else {
+      const timer = clock.after(authorization.timeoutMs, () => {
+        this.violation(wireErrors.authenticationTimeout)
+      })
+      this.#state = { is: 'handshake', timer }
+    }
+    this.keepalive.start()
+    this.#socket.open(this)
+  }
+
+  /** `host:port - cid:n`, with `"version:lang:name"` once it said so. */
+  get label(): string {
+    const { lang, version, name } = this.options
+    const base = `${this.host}:${this.port} - cid:${this.id}`
+    return lang === '' && version === '' && name === ''
+      ? base
+      : `${base} - "v${version}:${lang}:${name}"`
+  }
+
+  get pendingBytes(): number {
+    return this.#outbox.pendingBytes
+  }
+
+  get account(): Account | null {
+    return this.#state.is === 'open' ? this.#state.account : null
+  }
+
+  received(chunk: Buffer, bytes: number): void {
+    this.lastActivityMs = this.#context.clock.wallMs()
+    this.keepalive.heard()
+    this.#parser.parse(chunk, 0, bytes)
+    const pressure = this.#context.pressure
+    if (!pressure.raised || this.#state.is === 'closed') return
+    this.stalls++
+    this.#socket.pause()
+    pressure.wait(() => this.#socket.resume())
+  }
+
+  ended(error: Error | null): void {
+    this.close(error === null ? 'Client Closed' : 'Read Error')
+  }
+
+  /** Ends the connection; what is already in the outbox still leaves. */
+  close(reason: string): void {
+    const state = this.#state
+    if (state.is === 'closed' && state.reason !== '') return
+    if (state.is === 'handshake') state.timer.cancel()
+    this.#dropSubscriptions()
+    this.#state = { is: 'closed', reason }
+    this.#parser.stop()
+    this.keepalive.close()
+    this.#deadline?.cancel()
+    this.#outbox.endTurn()
+    this.#outbox.close()
+    this.#socket.end()
+    const { log } = this.#context
+    if (log.debugOn) log.debug(`${this.label} - Client connection closed: ${reason}`)
+    this.#context.closed(this, reason)
+  }
+
+  /** Users or permissions were reloaded: may it stay, and keep what it subscribed to? */
+  recheck(): void {
+    const state = this.#state
+    if (state.is !== 'open') return
+    const identity = this.#context.authenticate(this.options)
+    if (identity === null) return this.violation(wireErrors.authorizationViolation)
+    this.#becomeOpen(identity)
+    for (const subscription of [...this.subscriptions.values()]) {
+      const { subject, queue, sid } = subscription
+      if (identity.permissions?.maySubscribe(subject, queue) ?? true) continue
+      this.#drop(state.account, subscription)
+      const { text } = wireErrors.subscribeViolation(subject, queue)
+      this.#sendError(`${text} (sid "${sid}")`)
+    }
+  }
+
+  // --- operations of the parser ---
+
+  publish(message: Message): void {
+    const state = this.#state
+    if (state.is !== 'open') return this.#notOpen()
+    const bytes = message.payloadEnd - message.bodyStart
+    this.inMsgs++
+    this.inBytes += bytes
+    if (this.#context.log.traceOn) this.#tracePublish(message)
+    const hasHeaders = message.payloadStart > message.bodyStart
+    if (hasHeaders && !this.options.headers) return this.violation(wireErrors.headersUnsupported)
+    if (this.options.pedantic && !isSubject(message.subject)) {
+      return this.#refuse(wireErrors.invalidPublishSubject)
+    }
+    if (message.reply !== '' && isReservedReply(message.reply)) {
+      return this.#refuse(wireErrors.replyViolation(message.reply))
+    }
+    const count = publish(state.account, message, this)
+    if (count === denied) return this.#refuse(wireErrors.publishViolation(message.subject))
+    if (count === 0 && message.reply !== '' && this.options.noResponders) {
+      this.#answerNoResponders(state.account, message)
+    }
+    if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
+  }
+
+  subscribe(subject: string, queue: string, sid: string): void {
+    const state = this.#state
+    if (state.is !== 'open') return this.#notOpen()
+    if (this.#context.log.traceOn) {
+      this.#traceIn(`SUB ${subject}${queue === '' ? '' : ` ${queue}`} ${sid}`)
+    }
+    if (!isPattern(subject)) return this.#refuse(wireErrors.invalidSubject)
+    const permissions = this.identity?.permissions ?? null
+    if (permissions !== null && !permissions.maySubscribe(subject, queue)) {
+      return this.#refuse(wireErrors.subscribeViolation(subject, queue))
+    }
+    const max = this.#context.limits.subscriptionsMax
+    if (max > 0 && this.subscriptions.size >= max) {
+      return this.#refuse(wireErrors.subscriptionsExceeded)
+    }
+    // A sid in use keeps its first subscription; the new one is dropped without a word.
+    if (!this.subscriptions.has(sid)) {
+      const subscription = newSubscription(subject, this, queue, sid)
+      this.subscriptions.set(sid, subscription)
+      if (permissions?.needsFilter(subject)) {
+        this.#filtered ??= new Set()
+        this.#filtered.add(subscription)
+      }
+      state.account.subscribe(subscription)
+    }
+    if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
+  }
+
+  unsubscribe(sid: string, max: number): void {
+    const state = this.#state
+    if (state.is !== 'open') return this.#notOpen()
+    if (this.#context.log.traceOn) this.#traceIn(`UNSUB ${sid}${max > 0 ? ` ${max}` : ''}`)
+    const subscription = this.subscriptions.get(sid)
+    if (subscription) {
+      if (max > subscription.delivered) subscription.max = max
+      else this.#drop(state.account, subscription)
+    }
+    if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
+  }
+
+  connect(json: string): void {
+    const { log } = this.#context
+    if (log.traceOn) this.#traceIn(`CONNECT ${redacted(json)}`)
+    const options = readConnect(json)
+    if (options === null) return this.violation(wireErrors.parseError)
+    if (options.lang === '' && /"server_id"|"cluster"/.test(json)) {
+      return this.violation(wireErrors.wrongPort)
+    }
+    this.options = options
+    if (options.protocol !== 0 && options.protocol !== 1) {
+      return this.violation(wireErrors.badProtocolVersion)
+    }
+    if (options.noResponders && !options.headers) {
+      return this.violation(wireErrors.noRespondersNeedsHeaders)
+    }
+    const identity = this.#context.authenticate(options)
+    if (identity === null) return this.#rejected()
+    // A second CONNECT starts anew: its subscriptions were made as somebody else.
+    this.#dropSubscriptions()
+    this.#becomeOpen(identity)
+    if (options.verbose) this.#outbox.appendText('+OK\r\n')
+  }
+
+  ping(): void {
+    if (this.#state.is !== 'open') return this.#notOpen()
+    if (this.#context.log.traceOn) this.#traceIn('PING')
+    this.#outbox.appendText('PONG\r\n')
+    if (this.#context.log.traceOn) this.#traceOut('PONG')
+  }
+
+  pong(): void {
+    if (this.#context.log.traceOn) this.#traceIn('PONG')
+    this.keepalive.pong()
+  }
+
+  violation(error: wireErrors.WireError): void {
+    if (this.#state.is === 'handshake' && error === wireErrors.unknownOperation) {
+      return this.violation(wireErrors.authorizationViolation)
+    }
+    if (error.text !== '') this.#sendError(error.text)
+    this.close(error.reason)
+  }
+
+  // --- the way out ---
+
+  deliver(message: Message, subscription: Subscription): void {
+    if (this.#state.is !== 'open') return
+    if (this.#filtered?.has(subscription) && !this.permissions?.mayReceive(message.subject)) return
+    const stripHeaders = !this.options.headers
+    const bodyStart = stripHeaders ? message.payloadStart : message.bodyStart
+    this.outMsgs++
+    this.outBytes += message.payloadEnd - bodyStart
+    if (this.#replies !== null && message.reply !== '') this.#replies.received(message.reply)
+    const outbox = this.#outbox
+    encodeMessage(outbox, message, subscription, stripHeaders)
+    if (outbox.congested) this.#context.pressure.raised = true
+    if (this.#context.log.traceOn) this.#traceDelivery(message, subscription)
+    if (subscription.max > 0 && subscription.delivered >= subscription.max) {
+      this.subscriptions.delete(subscription.sid)
+      this.#filtered?.delete(subscription)
+    }
+  }
+
+  overflowed(): void {
+    this.#context.slowConsumer(this)
+    this.#socket.destroy()
+    this.close('Slow Consumer (Pending Bytes)')
+  }
+
+  drained(): void {
+    this.#context.pressure.drained()
+  }
+
+  /** A write is waiting for the peer: it has `writeDeadlineMs` to take it. */
+  writeStalled(): void {
+    if (this.#deadline !== null || this.#state.is === 'closed') return
+    const written = this.#outbox.writesDone
+    this.#deadline = this.#context.clock.after(this.#context.limits.writeDeadlineMs, () => {
+      this.#deadline = null
+      if (!this.#outbox.isWriting) return
+      if (this.#outbox.writesDone !== written) return this.writeStalled()
+      this.#context.slowConsumer(this)
+      this.#socket.destroy()
+      this.close('Slow Consumer (Write Deadline)')
+    })
+  }
+
+  sendPing(): void {
+    this.#outbox.appendText('PING\r\n')
+    if (this.#context.log.traceOn) this.#traceOut('PING')
+  }
+
+  /** An asynchronous INFO (lame duck, new connect URLs), for clients that understand it. */
+  sendInfo(): void {
+    if (this.options.protocol === 1)
+      this.#outbox.appendText(this.#context.infoLine(this.id, this.host))
+  }
+
+  wentStale(): void {
+    this.violation(wireErrors.staleConnection)
+  }
+
+  #becomeOpen(identity: Identity): void {
+    if (this.#state.is === 'handshake') this.#state.timer.cancel()
+    this.identity = identity
+    const responses = identity.permissions?.responses
+    this.#replies =
+      identity.permissions && responses
+        ? new ReplyPermissions(identity.permissions, responses, this.#context.clock)
+        : null
+    this.permissions = this.#replies ?? identity.permissions
+    this.echo = this.options.echo
+    this.#state = { is: 'open', account: this.#context.account(identity.account) }
+  }
+
+  #notOpen(): void {
+    if (this.#state.is === 'handshake') this.violation(wireErrors.authorizationViolation)
+  }
+
+  #rejected(): void {
+    const { user, token } = this.options
+    const who = user !== '' ? ` - User "${user}"` : token !== '' ? ' - Token' : ''
+    this.#context.log.error(`${this.label} - authentication error${who}`)
+    this.violation(wireErrors.authorizationViolation)
+  }
+
+  #refuse(error: wireErrors.WireError): void {
+    this.#sendError(error.text)
+    if (error !== wireErrors.invalidSubject) {
+      this.#context.log.error(`${this.label} - ${error.text}`)
+    }
+  }
+
+  #sendError(text: string): void {
+    this.#outbox.appendText(`-ERR '${text}'\r\n`)
+    if (this.#context.log.traceOn) this.#traceOut(`-ERR ${text}`)
+  }
+
+  #drop(account: Account, subscription: Subscription): void {
+    this.subscriptions.delete(subscription.sid)
+    this.#filtered?.delete(subscription)
+    account.unsubscribe(subscription)
+  }
+
+  #dropSubscriptions(): void {
+    const state = this.#state
+    if (state.is !== 'open') return
+    for (const subscription of this.subscriptions.values()) state.account.unsubscribe(subscription)
+    this.subscriptions.clear()
+    this.#filtered = null
+  }
+
+  /** Tells the requester at once that nobody listens, if it is the one that waits. */
+  #answerNoResponders(account: Account, request: Message): void {
+    for (const subscription of account.sublist.match(request.reply).plain) {
+      if (subscription.sink === this) return this.deliver(noResponders(request.reply), subscription)
+    }
+  }
+
+  #traceIn(line: string): void {
+    this.#context.log.trace(`${this.label} - <<- [${line}]`)
+  }
+
+  #traceOut(line: string): void {
+    this.#context.log.trace(`${this.label} - ->> [${line}]`)
+  }
+
+  #tracePublish(message: Message): void {
+    const verb = message.payloadStart > message.bodyStart ? 'HPUB' : 'PUB'
+    const reply = message.reply === '' ? '' : ` ${message.reply}`
+    this.#traceIn(`${verb} ${message.subject}${reply} ${message.payloadEnd - message.bodyStart}`)
+    const { log, limits } = this.#context
+    log.trace(`${this.label} - <<- MSG_PAYLOAD: [${tracePayload(message, limits.tracedBytesMax)}]`)
+  }
+
+  #traceDelivery(message: Message, subscription: Subscription): void {
+    const reply = message.reply === '' ? '' : ` ${message.reply}`
+    const bytes = message.payloadEnd - message.bodyStart
+    this.#traceOut(`MSG ${message.subject} ${subscription.sid}${reply} ${bytes}`)
+  }
+}
+
+/** Replies only the server itself may set (reference 3.4). */
+function isReservedReply(reply: string): boolean {
+  const first = reply.charCodeAt(0)
+  if (first !== 0x5f && first !== 0x24) return false
+  return reply.startsWith('_R_.') || reply.startsWith('$JS.ACK.') || reply.startsWith('$GNR.')
+}

@@ -1,0 +1,44 @@
+// What every link needs of the server it belongs to. The server builds one and hands it down, so
+// that a link knows neither the server nor its options.
+
+import type { Account } from '../account/account.ts'
+import type { Authorization, Credentials, Identity } from '../account/authenticate.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Turn } from '../base/turn.ts'
+import type { ParserLimits } from '../wire/parser.ts'
+import type { Client } from './client.ts'
+import type { KeepaliveOptions } from './keepalive.ts'
+import type { BlockPool } from './outbox.ts'
+import type { Pressure } from './pressure.ts'
+
+export interface LinkLimits extends ParserLimits {
+  readonly connectionsMax: number
+  /** A connection; 0 = unlimited. */
+  readonly subscriptionsMax: number
+  readonly pendingBytesMax: number
+  readonly writeDeadlineMs: number
+  /** Of a payload in the trace log; 0 = all. */
+  readonly tracedBytesMax: number
+  readonly keepalive: KeepaliveOptions
+}
+
+export interface LinkContext {
+  readonly limits: LinkLimits
+  readonly log: Log
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly pool: BlockPool
+  readonly pressure: Pressure
+  readonly authorization: Authorization
+  readonly clients: ReadonlyMap<number, Client>
+  /** The INFO line for one connection. */
+  infoLine(id: number, host: string): string
+  /** null: refused. */
+  authenticate(credentials: Credentials): Identity | null
+  account(name: string): Account
+  /** The link has closed; it is not to be asked again. */
+  closed(client: Client, reason: string): void
+  /** It was cut off because it did not keep up. */
+  slowConsumer(client: Client): void
+}

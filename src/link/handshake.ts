@@ -1,0 +1,119 @@
+// The first two lines of a client connection: our INFO and its CONNECT (reference 3.1, 3.2).
+
+import type { Credentials } from '../account/authenticate.ts'
+
+/** What INFO says to every client; the links add their own id and address. */
+export interface ServerInfo {
+  readonly server_id: string
+  readonly server_name: string
+  readonly version: string
+  readonly proto: number
+  readonly go: string
+  readonly host: string
+  readonly port: number
+  readonly headers: boolean
+  readonly auth_required?: true
+  readonly tls_required?: true
+  readonly tls_verify?: true
+  readonly max_payload: number
+  readonly jetstream?: true
+  readonly cluster?: string
+  readonly domain?: string
+  readonly connect_urls?: readonly string[]
+  readonly ldm?: true
+}
+
+/** The INFO line for one client; a blank stands before CRLF, as nats-server has it. */
+export function infoLine(info: ServerInfo, clientId: number, clientIp: string): string {
+  const { cluster, domain, connect_urls, ldm, ...head } = info
+  const line = {
+    ...head,
+    client_id: clientId,
+    client_ip: clientIp,
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(domain === undefined ? {} : { domain }),
+    ...(connect_urls === undefined ? {} : { connect_urls }),
+    ...(ldm === undefined ? {} : { ldm }),
+  }
+  return `INFO ${JSON.stringify(line)} \r\n`
+}
+
+/** What a client asked for in CONNECT; what it left out is nats-server's default. */
+export interface ConnectOptions extends Credentials {
+  readonly verbose: boolean
+  readonly pedantic: boolean
+  readonly echo: boolean
+  readonly headers: boolean
+  readonly noResponders: boolean
+  readonly protocol: number
+  readonly name: string
+  readonly lang: string
+  readonly version: string
+}
+
+export const connectDefaults: ConnectOptions = {
+  verbose: true,
+  pedantic: true,
+  echo: true,
+  headers: false,
+  noResponders: false,
+  protocol: 0,
+  name: '',
+  lang: '',
+  version: '',
+  user: '',
+  pass: '',
+  token: '',
+}
+
+/** Reads a CONNECT's JSON; null when it is no object or a field has the wrong type. */
+export function readConnect(json: string): ConnectOptions | null {
+  let fields: unknown
+  try {
+    fields = JSON.parse(json)
+  } catch {
+    return null
+  }
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return null
+  const from = fields as Record<string, unknown>
+  for (const [name, kind] of Object.entries(fieldKinds)) {
+    const value = from[name]
+    if (value !== undefined && value !== null && typeof value !== kind) return null
+  }
+  const flag = (name: string, fallback: boolean) => (from[name] ?? fallback) as boolean
+  const text = (name: string) => (from[name] ?? '') as string
+  return {
+    verbose: flag('verbose', true),
+    pedantic: flag('pedantic', true),
+    echo: flag('echo', true),
+    headers: flag('headers', false),
+    noResponders: flag('no_responders', false),
+    protocol: (from.protocol ?? 0) as number,
+    name: text('name'),
+    lang: text('lang'),
+    version: text('version'),
+    user: text('user'),
+    pass: text('pass'),
+    token: text('auth_token'),
+  }
+}
+
+const fieldKinds = {
+  verbose: 'boolean',
+  pedantic: 'boolean',
+  echo: 'boolean',
+  headers: 'boolean',
+  no_responders: 'boolean',
+  protocol: 'number',
+  name: 'string',
+  lang: 'string',
+  version: 'string',
+  user: 'string',
+  pass: 'string',
+  auth_token: 'string',
+}
+
+/** A CONNECT line for the trace log: secrets are never shown. */
+export function redacted(json: string): string {
+  return json.replace(/("(?:pass|auth_token|jwt|sig)"\s*:\s*)"(?:[^"\\]|\\.)*"/g, '$1"[REDACTED]"')
+}

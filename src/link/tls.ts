@@ -1,0 +1,39 @@
+// A TCP connection that becomes a TLS one after INFO (reference 3.1). node:tls is loaded with the
+// first of them.
+
+import type { Socket } from 'node:net'
+import type { TLSSocketOptions } from 'node:tls'
+import type { Clock } from '../base/clock.ts'
+
+/** Calls back once: with the secure socket, or with what went wrong. */
+export function upgrade(
+  socket: Socket,
+  options: TLSSocketOptions,
+  timeoutMs: number,
+  clock: Clock,
+  done: (secure: Socket | null, error: string) => void,
+): void {
+  let isDone = false
+  const finish = (secure: Socket | null, error: string) => {
+    if (isDone) return
+    isDone = true
+    timer.cancel()
+    if (secure === null) socket.destroy()
+    done(secure, error)
+  }
+  const timer = clock.after(timeoutMs, () => finish(null, 'TLS handshake timeout'))
+  socket.on('error', error => finish(null, error.message))
+  socket.on('close', () => finish(null, 'connection closed'))
+  import('node:tls').then(({ TLSSocket }) => {
+    const secure = new TLSSocket(socket, options)
+    secure.on('error', error => finish(null, error.message))
+    secure.on('secure', () => {
+      const refused = options.rejectUnauthorized ? secure.authorizationError : null
+      if (refused) finish(null, String(refused))
+      else finish(secure, '')
+    })
+  }, finishLoading)
+  function finishLoading(error: Error): void {
+    finish(null, error.message)
+  }
+}

@@ -1,0 +1,246 @@
+// The broker itself: its accounts, its clients, its client listener. The rooms of edge/ join it
+// through its accounts; monitoring and the leaf nodes read its fields.
+
+import type { Socket } from 'node:net'
+import { Account, globalAccountName, systemAccountName } from '../account/account.ts'
+import { type Authorization, authenticate, isAuthRequired } from '../account/authenticate.ts'
+import { createNKey } from '../account/nkey.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Turn } from '../base/turn.ts'
+import { Client } from '../link/client.ts'
+import { ClosedClients } from '../link/closed.ts'
+import type { LinkContext, LinkLimits } from '../link/context.ts'
+import { infoLine, type ServerInfo } from '../link/handshake.ts'
+import { type Address, Listener, tlsOptions } from '../link/listener.ts'
+import { BlockPool } from '../link/outbox.ts'
+import { Pressure } from '../link/pressure.ts'
+import { LinkSocket } from '../link/socket.ts'
+import { upgrade } from '../link/tls.ts'
+import { authorizationOf } from './authorization.ts'
+import type { ServerOptions } from './options.ts'
+import { protocolVersion } from './version.ts'
+
+export interface ServerParts {
+  readonly options: ServerOptions
+  readonly log: Log
+  readonly clock: Clock
+  readonly turn: Turn
+  /** Present when JetStream is on: INFO says so. */
+  readonly jetstream?: { readonly domain: string | null }
+}
+
+/** Totals of connections that are gone; live ones count in their own fields. */
+export interface Totals {
+  inMsgs: number
+  inBytes: number
+  outMsgs: number
+  outBytes: number
+  connections: number
+  slowConsumers: number
+  staleConnections: number
+}
+
+export class Server {
+  readonly id: string
+  readonly name: string
+  readonly version = protocolVersion
+  readonly accounts = new Map<string, Account>()
+  readonly clients = new Map<number, Client>()
+  readonly closed: ClosedClients
+  readonly pressure: Pressure
+  readonly pool = new BlockPool()
+  readonly totals: Totals = {
+    inMsgs: 0,
+    inBytes: 0,
+    outMsgs: 0,
+    outBytes: 0,
+    connections: 0,
+    slowConsumers: 0,
+    staleConnections: 0,
+  }
+  readonly startedWallMs: number
+  readonly startedMonotonicMs: number
+  readonly log: Log
+  readonly clock: Clock
+  readonly turn: Turn
+  options: ServerOptions
+  authorization: Authorization
+  /** Where clients connect; the port is real once started. */
+  address: Address
+  readonly #parts: ServerParts
+  readonly #listener: Listener
+  readonly #context: LinkContext
+  #lastId = 4
+  #isLameDuck = false
+  #isClosed = false
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts
+    this.options = parts.options
+    this.log = parts.log
+    this.clock = parts.clock
+    this.turn = parts.turn
+    this.id = createNKey('server').publicKey
+    this.name = parts.options.server_name ?? this.id
+    this.startedWallMs = parts.clock.wallMs()
+    this.startedMonotonicMs = parts.clock.monotonicMs()
+    this.authorization = authorizationOf(parts.options)
+    this.pressure = new Pressure(parts.clock)
+    this.closed = new ClosedClients(parts.options.max_closed_clients)
+    const { host, port, listen } = parts.options
+    this.address = { host: listen?.host ?? host, port: listen?.port ?? port }
+    this.account(globalAccountName)
+    this.account(systemAccountName)
+    this.#listener = new Listener(socket => this.#accept(socket))
+    this.#context = this.#newContext()
+  }
+
+  /** The account of that name, made when it does not exist yet. */
+  account(name: string): Account {
+    let account = this.accounts.get(name)
+    if (!account) {
+      account = new Account(name)
+      this.accounts.set(name, account)
+    }
+    return account
+  }
+
+  /** The next connection id; clients, leaf nodes and MQTT clients share the count. */
+  nextId(): number {
+    return ++this.#lastId
+  }
+
+  /** Shared with the other kinds of links. */
+  get links(): LinkContext {
+    return this.#context
+  }
+
+  /** Listens for clients. Rejects when the port is taken or a certificate is not readable. */
+  async start(): Promise<void> {
+    const { tls } = this.options
+    if (tls !== null) tlsOptions(tls)
+    const { host, port } = this.address
+    this.address = await this.#listener.start(host, port)
+    this.log.info(`Listening for client connections on ${host}:${this.address.port}`)
+  }
+
+  /** Takes over reloaded options; users that are gone or changed are cut off. */
+  reload(options: ServerOptions): void {
+    this.options = options
+    this.authorization = authorizationOf(options)
+    for (const client of [...this.clients.values()]) client.recheck()
+  }
+
+  /** Stops accepting and tells the clients; closing them is the caller's, over time. */
+  enterLameDuck(): void {
+    this.#isLameDuck = true
+    this.#listener.close()
+    for (const client of this.clients.values()) client.sendInfo()
+  }
+
+  /** Stops accepting, flushes and closes every client. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#listener.close()
+    for (const client of [...this.clients.values()]) client.close('Server Shutdown')
+  }
+
+  #accept(socket: Socket): void {
+    this.totals.connections++
+    const id = this.nextId()
+    const { tls } = this.options
+    if (tls === null) return this.#adopt(socket, id, false)
+    const host = socket.remoteAddress ?? ''
+    socket.write(this.#context.infoLine(id, host))
+    upgrade(socket, tlsOptions(tls), tls.timeout, this.clock, (secure, error) => {
+      if (secure !== null) this.#adopt(secure, id, true)
+      else this.log.error(`${host} - cid:${id} - TLS handshake error: ${error}`)
+    })
+  }
+
+  #adopt(socket: Socket, id: number, isGreeted: boolean): void {
+    const client = new Client(this.#context, new LinkSocket(socket), id)
+    this.clients.set(id, client)
+    client.start(isGreeted)
+  }
+
+  #info(): ServerInfo {
+    const { options } = this
+    return {
+      server_id: this.id,
+      server_name: this.name,
+      version: this.version,
+      proto: 1,
+      go: `node${process.versions.node}`,
+      host: this.address.host,
+      port: this.address.port,
+      headers: true,
+      ...(isAuthRequired(this.authorization) ? { auth_required: true } : {}),
+      ...(options.tls === null ? {} : { tls_required: true }),
+      ...(options.tls?.verify ? { tls_verify: true } : {}),
+      max_payload: options.max_payload,
+      ...(this.#parts.jetstream ? { jetstream: true } : {}),
+      ...(this.#parts.jetstream?.domain ? { domain: this.#parts.jetstream.domain } : {}),
+      ...(options.client_advertise ? { connect_urls: [options.client_advertise] } : {}),
+      ...(this.#isLameDuck ? { ldm: true } : {}),
+    }
+  }
+
+  #newContext(): LinkContext {
+    const server = this
+    return {
+      get limits() {
+        return limitsOf(server.options)
+      },
+      log: this.log,
+      clock: this.clock,
+      turn: this.turn,
+      pool: this.pool,
+      pressure: this.pressure,
+      get authorization() {
+        return server.authorization
+      },
+      clients: this.clients,
+      infoLine: (id, host) => infoLine(this.#info(), id, host),
+      authenticate: credentials => authenticate(this.authorization, credentials, globalAccountName),
+      account: name => this.account(name),
+      closed: (client, reason) => this.#forget(client, reason),
+      slowConsumer: client => {
+        this.totals.slowConsumers++
+        this.log.info(`${client.label} - Slow Consumer Detected`)
+      },
+    }
+  }
+
+  #forget(client: Client, reason: string): void {
+    if (!this.clients.delete(client.id)) return
+    const { totals } = this
+    totals.inMsgs += client.inMsgs
+    totals.inBytes += client.inBytes
+    totals.outMsgs += client.outMsgs
+    totals.outBytes += client.outBytes
+    if (reason === 'Stale Connection') totals.staleConnections++
+    this.closed.add(client, reason, this.clock.wallMs())
+  }
+}
+
+/** What links need of the options. */
+function limitsOf(options: ServerOptions): LinkLimits {
+  const unlimited = (max: number) => (max <= 0 ? Number.POSITIVE_INFINITY : max)
+  return {
+    lineBytesMax: options.max_control_line,
+    payloadBytesMax: options.max_payload,
+    connectionsMax: unlimited(options.max_connections),
+    subscriptionsMax: Math.max(0, options.max_subscriptions),
+    pendingBytesMax: options.max_pending,
+    writeDeadlineMs: options.write_deadline,
+    tracedBytesMax: options.max_traced_msg_len,
+    keepalive: {
+      intervalMs: options.ping_interval,
+      unansweredMax: options.ping_max,
+      firstMs: 2000,
+    },
+  }
+}
