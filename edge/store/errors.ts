@@ -23,7 +23,11 @@ export const mirrorWithFirstSeq = row(
   'stream mirrors can not have first sequence configured',
 )
 export const mirrorWithSubjects = row(400, 10034, 'stream mirrors can not contain subjects')
-export const mirrorWithSources = row(400, 10031, 'stream mirrors can not also contain other sources')
+export const mirrorWithSources = row(
+  400,
+  10031,
+  'stream mirrors can not also contain other sources',
+)
 export const noMessageFound = row(404, 10037, 'no message found')
 export const notEmptyRequest = row(400, 10038, 'expected an empty request payload')
 export const notEnabledForAccount = row(503, 10039, 'JetStream not enabled for account')
@@ -33,11 +37,7 @@ export const insufficientStorage = row(500, 10047, 'insufficient storage resourc
 export const streamGeneral = (text: string): ApiError => row(500, 10051, text)
 export const streamInvalidConfig = (text: string): ApiError => row(500, 10052, text)
 export const messageTooLarge = row(400, 10054, 'message size exceeds maximum allowed')
-export const mirrorNotUpdatable = row(
-  400,
-  10055,
-  'stream mirror configuration can not be updated',
-)
+export const mirrorNotUpdatable = row(400, 10055, 'stream mirror configuration can not be updated')
 export const streamMismatch = row(400, 10056, 'stream name in subject does not match request')
 export const messageDeleteFailed = (text: string): ApiError => row(500, 10057, text)
 export const streamNameInUse = row(

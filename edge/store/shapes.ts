@@ -131,6 +131,8 @@ export interface Stream {
   seqAt(timeUs: number): number
   /** Subjects matching the filter with their message counts, sorted, one page. */
   subjects(filter: string, offset: number, limit: number): readonly (readonly [string, number])[]
+  /** Up to `countMax` sequences between first and last that are gone, ascending. */
+  deleted?(countMax: number): readonly number[]
   /** False when there is no such message. */
   remove(seq: number): boolean
   /** Returns how many messages went. `seq`: all before it; `keep`: all but the newest. */
@@ -141,6 +143,8 @@ export interface Stream {
 
 /** Lets a caller wait for the disk; implemented by commit.ts. */
 export interface Durable {
+  /** Groups committed so far: what is written while it stays the same shares one commit. */
+  readonly groups: number
   /** Calls back once everything written so far in this turn is on disk; keeps the order. */
   onDisk(done: (error?: Error) => void): void
 }

@@ -2,8 +2,8 @@
 // its answer and a function; the dispatch around it (jetstream.ts) does the rest: counting,
 // waiting for the disk, auditing.
 
-import type { Account } from '../../account/account.ts'
-import type { ApiError, Stream } from '../shapes.ts'
+import type { Account } from '../../../src/account/account.ts'
+import type { ApiError, Stream, StreamConfig } from '../shapes.ts'
 
 /** One account's JetStream, as handlers see it. */
 export interface JetStreamAccount {
@@ -17,8 +17,8 @@ export interface JetStreamAccount {
   advise(subject: string, type: string, body: () => Record<string, unknown>): void
 }
 
-export interface ApiRequest {
-  readonly jetstream: JetStreamAccount
+export interface ApiRequest<J extends JetStreamAccount = JetStreamAccount> {
+  readonly jetstream: J
   /** `$JS.API.…`, a domain's prefix already mapped away. */
   readonly subject: string
   /** What stood in place of each `*` of the row's subject; a last `>` gives the rest in one. */
@@ -37,14 +37,39 @@ export interface ApiRequest {
  * `handle`   gives the answer's fields (in the order nats-server prints them), an ApiError, or
  *            null for no answer at all
  * `writes`   the answer waits until what the handler wrote is on disk (invariant 1)
+ * `quiet`    a successful call is neither counted nor audited
  * `onError`  fields nats-server prints behind an error: `{ purged: 0 }`
  */
-export interface ApiRow {
+export interface ApiRow<J extends JetStreamAccount = JetStreamAccount> {
   readonly subject: string
   readonly type: string
-  readonly handle: (request: ApiRequest) => ApiAnswer
+  readonly handle: (request: ApiRequest<J>) => ApiAnswer
   readonly writes?: boolean
+  readonly quiet?: boolean
   readonly onError?: Readonly<Record<string, unknown>>
+}
+
+/** What the handlers of streams can do besides: the administration of an account's streams. */
+export interface StreamAdmin extends JetStreamAccount {
+  readonly streams: ReadonlyMap<string, Stream>
+  create(config: StreamConfig): Stream | ApiError
+  update(stream: Stream, config: StreamConfig): ApiError | null
+  delete(stream: Stream): ApiError | null
+  consumerCount(stream: Stream): number
+  usage(): AccountUsage
+  /** Now, by the clock messages are stamped with. */
+  nowUs(): number
+}
+
+export interface AccountUsage {
+  readonly memoryBytes: number
+  readonly fileBytes: number
+  /** Sums of the streams' max_bytes. */
+  readonly memoryReservedBytes: number
+  readonly fileReservedBytes: number
+  readonly consumers: number
+  readonly requests: number
+  readonly errors: number
 }
 
 export type ApiAnswer = Readonly<Record<string, unknown>> | ApiError | null

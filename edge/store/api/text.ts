@@ -6,13 +6,13 @@ export const requestBytesMax = 512 * 1024
 /** JSON as Go's encoder writes it: `<`, `>`, `&` and the two line separators are escaped. */
 export function json(value: unknown): string {
   const text = JSON.stringify(value)
-  return escapable.test(text) ? text.replace(escapableAll, escape) : text
+  return escapable.test(text) ? text.replace(escapableAll, escapeCharacter) : text
 }
 
 const escapable = /[<>&\u2028\u2029]/
 const escapableAll = /[<>&\u2028\u2029]/g
 
-function escape(character: string): string {
+function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 

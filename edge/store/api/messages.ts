@@ -1,0 +1,99 @@
+// STREAM.MSG.GET and STREAM.MSG.DELETE, and the choice of a message they share with direct get.
+
+import {
+  badRequest,
+  invalidJson,
+  messageDeleteFailed,
+  noMessageFound,
+  sequenceNotFound,
+  streamNotFound,
+  streamSealed,
+} from '../errors.ts'
+import type { StoredMessage, Stream } from '../shapes.ts'
+import type { ApiAnswer, ApiRequest, ApiRow } from './request.ts'
+import { FieldReader, type Fields, isEmpty, readFields, timeText } from './text.ts'
+
+export const messageRows: readonly ApiRow[] = [
+  {
+    subject: 'STREAM.MSG.GET.*',
+    type: 'stream_msg_get_response',
+    handle: getMessage,
+    quiet: true,
+  },
+  {
+    subject: 'STREAM.MSG.DELETE.*',
+    type: 'stream_msg_delete_response',
+    handle: deleteMessage,
+    writes: true,
+  },
+]
+
+/** Which message: by number, the last on a subject, or the next on a subject from a number on. */
+export interface MessageChoice {
+  readonly seq: number
+  readonly lastBySubject: string
+  readonly nextBySubject: string
+}
+
+/** Null when a field is of the wrong type. */
+export function readChoice(fields: Fields): MessageChoice | null {
+  const read = new FieldReader(fields)
+  const choice = {
+    seq: read.count('seq'),
+    lastBySubject: read.text('last_by_subj'),
+    nextBySubject: read.text('next_by_subj'),
+  }
+  return read.wrong ? null : choice
+}
+
+/** Asks for nothing at all. */
+export function isNothing({ seq, lastBySubject, nextBySubject }: MessageChoice): boolean {
+  return seq === 0 && lastBySubject === '' && nextBySubject === ''
+}
+
+/** Asks for two things at once. */
+export function isContradiction({ seq, lastBySubject, nextBySubject }: MessageChoice): boolean {
+  return lastBySubject !== '' && (seq > 0 || nextBySubject !== '')
+}
+
+export function chosen(stream: Stream, choice: MessageChoice): StoredMessage | undefined {
+  const { seq, lastBySubject, nextBySubject } = choice
+  if (nextBySubject !== '') return stream.next([nextBySubject], Math.max(1, seq))
+  return lastBySubject !== '' ? stream.last(lastBySubject) : stream.get(seq)
+}
+
+function getMessage({ jetstream, names, body }: ApiRequest): ApiAnswer {
+  const fields = readFields(body)
+  if (fields === null) return invalidJson
+  const choice = readChoice(fields)
+  if (choice === null) return invalidJson
+  if (isNothing(choice) || isContradiction(choice)) return badRequest
+  const stream = jetstream.stream(names[0] as string)
+  if (!stream) return streamNotFound
+  const message = chosen(stream, choice)
+  return message ? { message: messageFields(message) } : noMessageFound
+}
+
+function messageFields({ subject, seq, headers, payload, timeUs }: StoredMessage): Fields {
+  return {
+    subject,
+    seq,
+    ...(headers.length > 0 && { hdrs: headers.toString('base64') }),
+    ...(payload.length > 0 && { data: payload.toString('base64') }),
+    time: timeText(timeUs),
+  }
+}
+
+function deleteMessage({ jetstream, names, body }: ApiRequest): ApiAnswer {
+  const fields = readFields(body)
+  if (fields === null) return invalidJson
+  if (isEmpty(fields)) return badRequest
+  const read = new FieldReader(fields)
+  const seq = read.count('seq')
+  if (read.wrong) return invalidJson
+  const stream = jetstream.stream(names[0] as string)
+  if (!stream) return streamNotFound
+  if (stream.config.sealed) return streamSealed
+  if (stream.config.deny_delete) return messageDeleteFailed('message delete not permitted')
+  return stream.remove(seq) ? { success: true } : sequenceNotFound(seq)
+}
