@@ -1,0 +1,101 @@
+// The API's front: requests of one account on `$JS.API.>`, handed to the row of their verb and
+// answered, audited and counted the same way for all (reference 6.1).
+
+import { headersOf, newSubscription, payloadOf, post } from '../../../src/broker/post.ts'
+import type { LocalSink, Message, Subscription } from '../../../src/message.ts'
+import { streamGeneral } from '../errors.ts'
+import { jetstreamOrigin } from '../replies.ts'
+import type { Durable } from '../shapes.ts'
+import type { Streams } from '../streams.ts'
+import { apiPrefix, type Dispatch } from './dispatch.ts'
+import { type ApiAnswer, type ApiRow, isApiError, type StreamAdmin } from './request.ts'
+import { json } from './text.ts'
+
+/** Subjects that streams and consumers subscribe to themselves: nobody there means 503. */
+const realSubscriptions = ['$JS.API.CONSUMER.MSG.NEXT.', '$JS.API.DIRECT.GET.'] as const
+
+export class ApiServer implements LocalSink {
+  readonly remote = false
+  readonly #streams: Streams
+  readonly #dispatch: Dispatch<StreamAdmin>
+  readonly #durable: Durable
+  readonly #subscription: Subscription
+
+  constructor(streams: Streams, dispatch: Dispatch<StreamAdmin>, durable: Durable) {
+    this.#streams = streams
+    this.#dispatch = dispatch
+    this.#durable = durable
+    this.#subscription = newSubscription(`${apiPrefix}>`, this)
+  }
+
+  start(): void {
+    this.#streams.account.subscribe(this.#subscription)
+  }
+
+  close(): void {
+    this.#streams.account.unsubscribe(this.#subscription)
+  }
+
+  deliver(message: Message): void {
+    const subject = message.target
+    if (realSubscriptions.some(prefix => subject.startsWith(prefix))) {
+      if (this.#isAlone(message)) this.#streams.replies.sendStatus(message.reply, '503')
+      return
+    }
+    const found = this.#dispatch.find(subject)
+    if (found === null) return
+    const { row, names } = found
+    const body = payloadOf(message)
+    const answer = row.handle({
+      jetstream: this.#streams,
+      subject,
+      names,
+      reply: message.reply,
+      headers: headersOf(message),
+      body,
+    })
+    if (answer === null) return
+    const { reply } = message
+    const request = row.quiet ? '' : body.toString()
+    if (!row.writes || isApiError(answer)) {
+      this.#answer(row, subject, reply, request, answer)
+      return
+    }
+    this.#durable.onDisk(error => {
+      const outcome = error ? streamGeneral(error.message) : answer
+      this.#answer(row, subject, reply, request, outcome)
+    })
+  }
+
+  /** Asked of nobody but us, by somebody who waits for an answer. */
+  #isAlone({ reply, match }: Message): boolean {
+    return reply !== '' && match !== null && match.plain.length === 1 && match.groups.length === 0
+  }
+
+  #answer(
+    row: ApiRow<StreamAdmin>,
+    subject: string,
+    reply: string,
+    request: string,
+    answer: Exclude<ApiAnswer, null>,
+  ): void {
+    const streams = this.#streams
+    const failed = isApiError(answer)
+    const type = `io.nats.jetstream.api.v1.${row.type}`
+    const response = json(failed ? { type, error: answer, ...row.onError } : { type, ...answer })
+    if (failed) streams.errors++
+    if (failed || !row.quiet) streams.requests++
+    if (reply !== '') {
+      const payload = Buffer.from(response)
+      post(streams.account, jetstreamOrigin, { subject: reply, payload })
+    }
+    if (row.quiet) return
+    streams.advise('API', 'api_audit', () => ({
+      server: streams.serverName,
+      client: { acc: streams.account.name },
+      subject,
+      ...(request !== '' && { request }),
+      response,
+    }))
+  }
+}

@@ -1,0 +1,275 @@
+// One account's JetStream: its streams, each with the sinks in front of it. Creating, updating
+// and deleting a stream keeps four things in step: the store, the subscriptions that capture, the
+// direct get and the consumers.
+
+import { randomBytes } from 'node:crypto'
+import type { Account } from '../../src/account/account.ts'
+import { newSubscription, post } from '../../src/broker/post.ts'
+import type { Subscription } from '../../src/message.ts'
+import { overlaps } from '../../src/subject/subject.ts'
+import { Acks } from './acks.ts'
+import { sameConfig, updatedConfig } from './api/config.ts'
+import { DirectGet } from './api/direct.ts'
+import {
+  type AccountUsage,
+  type ConsumerRoom,
+  isApiError,
+  type StreamAdmin,
+} from './api/request.ts'
+import { json, timeText } from './api/text.ts'
+import { Capture } from './capture.ts'
+import {
+  insufficientMemory,
+  insufficientStorage,
+  replicasNotSupported,
+  streamNameInUse,
+  subjectsOverlap,
+} from './errors.ts'
+import { jetstreamOrigin, Replies } from './replies.ts'
+import type { ApiError, Durable, Storage, Stream, StreamConfig } from './shapes.ts'
+
+/** What is asked of the store; store.ts implements it. */
+export interface StreamStore {
+  readonly durable: Durable
+  /** The streams of an account, in any order. */
+  streamsOf(account: string): Iterable<Stream>
+  create(account: string, config: StreamConfig): Stream | ApiError
+  /** Changes the stream's config in place. */
+  update(stream: Stream, config: StreamConfig): ApiError | null
+  delete(stream: Stream): ApiError | null
+  nowUs(): number
+}
+
+export interface StreamsParts {
+  readonly account: Account
+  readonly store: StreamStore
+  readonly consumers: ConsumerRoom
+  readonly serverName: string
+  readonly domain: string
+  /** Bytes that all streams of the server may reserve and hold. */
+  readonly memoryBytesMax: number
+  readonly fileBytesMax: number
+}
+
+/** A stream with what stands in front of it. */
+interface Attached {
+  readonly stream: Stream
+  readonly capture: Capture
+  readonly subscriptions: Map<string, Subscription>
+  direct: DirectGet | null
+}
+
+export class Streams implements StreamAdmin {
+  readonly account: Account
+  readonly serverName: string
+  readonly domain: string
+  readonly replies: Replies
+  requests = 0
+  errors = 0
+  readonly #parts: StreamsParts
+  readonly #store: StreamStore
+  readonly #consumers: ConsumerRoom
+  readonly #acks: Acks
+  readonly #streams = new Map<string, Stream>()
+  readonly #attached = new Map<string, Attached>()
+
+  constructor(parts: StreamsParts) {
+    this.#parts = parts
+    this.account = parts.account
+    this.serverName = parts.serverName
+    this.domain = parts.domain
+    this.replies = new Replies(parts.account)
+    this.#store = parts.store
+    this.#consumers = parts.consumers
+    this.#acks = new Acks(this.replies, parts.store.durable)
+  }
+
+  get streams(): ReadonlyMap<string, Stream> {
+    return this.#streams
+  }
+
+  /** Attaches what the store holds. */
+  start(): void {
+    for (const stream of this.#store.streamsOf(this.account.name)) this.#attach(stream)
+  }
+
+  /** Stops capturing; the streams stay in the store. Idempotent. */
+  close(): void {
+    for (const name of [...this.#attached.keys()]) this.#detach(name)
+  }
+
+  stream(name: string): Stream | undefined {
+    return this.#streams.get(name)
+  }
+
+  create(config: StreamConfig): Stream | ApiError {
+    const existing = this.#streams.get(config.name)
+    if (existing) return sameConfig(existing.config, config) ? existing : streamNameInUse
+    const refused = this.#refuses(config, 0) ?? this.#overlapping(config, null)
+    if (refused) return refused
+    const stream = this.#store.create(this.account.name, config)
+    if (isApiError(stream)) return stream
+    this.#attach(stream)
+    this.#adviseAction('CREATED', 'create', config.name)
+    return stream
+  }
+
+  update(stream: Stream, wanted: StreamConfig): ApiError | null {
+    const config = updatedConfig(stream.config, wanted)
+    if (isApiError(config)) return config
+    const refused =
+      this.#refuses(config, reservedBy(stream.config)) ??
+      this.#consumers.mayUpdate(stream, config) ??
+      this.#overlapping(config, stream) ??
+      this.#store.update(stream, config)
+    if (refused) return refused
+    const attached = this.#attached.get(stream.config.name)
+    if (attached) this.#subscribe(attached)
+    this.#consumers.updated(stream)
+    this.#adviseAction('UPDATED', 'modify', config.name)
+    return null
+  }
+
+  delete(stream: Stream): ApiError | null {
+    const { name } = stream.config
+    const refused = this.#store.delete(stream)
+    if (refused) return refused
+    this.#consumers.detach(stream)
+    this.#detach(name)
+    this.#adviseAction('DELETED', 'delete', name)
+    return null
+  }
+
+  consumerCount(stream: Stream): number {
+    return this.#consumers.count(stream)
+  }
+
+  nowUs(): number {
+    return this.#store.nowUs()
+  }
+
+  usage(): AccountUsage {
+    const held = { memory: 0, file: 0 }
+    let consumers = 0
+    for (const stream of this.#streams.values()) {
+      held[stream.config.storage] += stream.state().bytes
+      consumers += this.#consumers.count(stream)
+    }
+    return {
+      memoryBytes: held.memory,
+      fileBytes: held.file,
+      memoryReservedBytes: this.#reserved('memory'),
+      fileReservedBytes: this.#reserved('file'),
+      consumers,
+      requests: this.requests,
+      errors: this.errors,
+    }
+  }
+
+  advise(subject: string, type: string, body: () => Record<string, unknown>): void {
+    const target = `$JS.EVENT.ADVISORY.${subject}`
+    const match = this.account.sublist.match(target)
+    if (match.plain.length === 0 && match.groups.length === 0) return
+    const advisory = {
+      type: `io.nats.jetstream.advisory.v1.${type}`,
+      id: uniqueId(),
+      timestamp: timeText(this.nowUs()),
+      ...body(),
+      ...(this.domain !== '' && { domain: this.domain }),
+    }
+    const payload = Buffer.from(json(advisory))
+    post(this.account, jetstreamOrigin, { subject: target, payload })
+  }
+
+  #adviseAction(verb: string, action: string, stream: string): void {
+    this.advise(`STREAM.${verb}.${stream}`, 'stream_action', () => ({ stream, action }))
+  }
+
+  #attach(stream: Stream): void {
+    const { name } = stream.config
+    const capture = new Capture({
+      stream,
+      acks: this.#acks,
+      consumers: this.#consumers,
+      domain: this.domain,
+    })
+    const attached = { stream, capture, subscriptions: new Map(), direct: null }
+    this.#streams.set(name, stream)
+    this.#attached.set(name, attached)
+    this.#consumers.attach(this, stream)
+    this.#subscribe(attached)
+  }
+
+  /** Brings subscriptions and direct get in line with the config. */
+  #subscribe(attached: Attached): void {
+    const { stream, capture, subscriptions } = attached
+    const wanted = new Set(stream.config.subjects)
+    for (const [subject, subscription] of subscriptions) {
+      if (wanted.has(subject)) continue
+      this.account.unsubscribe(subscription)
+      subscriptions.delete(subject)
+    }
+    for (const subject of wanted) {
+      if (subscriptions.has(subject)) continue
+      const subscription = newSubscription(subject, capture)
+      subscriptions.set(subject, subscription)
+      this.account.subscribe(subscription)
+    }
+    if (stream.config.allow_direct && !attached.direct) {
+      attached.direct = new DirectGet(this, stream, this.replies)
+      attached.direct.start()
+    } else if (!stream.config.allow_direct) {
+      attached.direct?.close()
+      attached.direct = null
+    }
+  }
+
+  #detach(name: string): void {
+    const attached = this.#attached.get(name)
+    this.#attached.delete(name)
+    this.#streams.delete(name)
+    if (!attached) return
+    for (const subscription of attached.subscriptions.values()) {
+      this.account.unsubscribe(subscription)
+    }
+    attached.direct?.close()
+  }
+
+  /** What no config check knows: this server, and what the streams reserve already. */
+  #refuses(config: StreamConfig, alreadyReserved: number): ApiError | null {
+    if (config.num_replicas > 1) return replicasNotSupported
+    const wantedBytes = reservedBy(config) - alreadyReserved
+    const reservedBytes = this.#reserved(config.storage) + Math.max(0, wantedBytes)
+    if (config.storage === 'memory') {
+      return reservedBytes > this.#parts.memoryBytesMax ? insufficientMemory : null
+    }
+    return reservedBytes > this.#parts.fileBytesMax ? insufficientStorage : null
+  }
+
+  #reserved(storage: Storage): number {
+    let bytes = 0
+    for (const { config } of this.#streams.values()) {
+      if (config.storage === storage) bytes += reservedBy(config)
+    }
+    return bytes
+  }
+
+  #overlapping(config: StreamConfig, self: Stream | null): ApiError | null {
+    for (const stream of this.#streams.values()) {
+      if (stream === self) continue
+      for (const theirs of stream.config.subjects ?? []) {
+        if (config.subjects?.some(ours => overlaps(ours, theirs))) return subjectsOverlap
+      }
+    }
+    return null
+  }
+}
+
+function reservedBy(config: StreamConfig): number {
+  return Math.max(0, config.max_bytes)
+}
+
+/** 22 characters, as the ids of advisories have everywhere. */
+function uniqueId(): string {
+  return randomBytes(17).toString('base64url').slice(0, 22)
+}
