@@ -18,7 +18,9 @@ export class Listener {
 
   constructor(accept: (socket: Socket) => void) {
     this.#accept = accept
-    this.#server = createServer({ noDelay: true }, socket => this.#accept(socket))
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, socket =>
+      this.#accept(socket),
+    )
   }
 
   /** Listens; port -1 takes a free one. Returns where. Rejects when the port is taken. */

@@ -19,7 +19,7 @@ const blockBytes = 64 * 1024
 /** Below this a byte loop beats Buffer.copy. bench: core 16 B. */
 const loopBytesMax = 48
 /** A turn that gathers this much writes at once, while the bytes are still in the cache. */
-const eagerBytes = 4 * blockBytes
+const eagerBytes = 8 * blockBytes
 
 /** Blocks shared by all outboxes of a process. */
 export class BlockPool {
@@ -62,6 +62,8 @@ export class Outbox implements TurnJob {
   readonly #pool: BlockPool
   readonly #pendingBytesMax: number
   readonly #congestedBytes: number
+  /** Below this nothing has to be looked at when bytes are added. */
+  readonly #watchedBytes: number
   #block: Buffer | null = null
   #used = 0
   #full: Buffer[] = []
@@ -84,6 +86,7 @@ export class Outbox implements TurnJob {
     this.#pool = pool
     this.#pendingBytesMax = pendingBytesMax
     this.#congestedBytes = Math.min(congestedBytesDefault, pendingBytesMax * 0.75)
+    this.#watchedBytes = Math.min(eagerBytes, this.#congestedBytes)
   }
 
   /** True while a write is under way: bytes wait for the peer, not for us. */
@@ -109,10 +112,21 @@ export class Outbox implements TurnJob {
     this.#added(bytes)
   }
 
-  /** Appends ASCII text; for control lines, not for the hot path. */
+  /** Appends text: control lines and replies, mostly short and ASCII. */
   appendText(text: string): void {
-    const bytes = Buffer.from(text)
-    this.append(bytes, 0, bytes.length)
+    const bytes = text.length
+    const block = this.#block
+    const used = this.#used
+    if (block === null || bytes > loopBytesMax || blockBytes - used < bytes) {
+      return this.#appendEncoded(text)
+    }
+    for (let i = 0; i < bytes; i++) {
+      const code = text.charCodeAt(i)
+      if (code >= 0x80) return this.#appendEncoded(text)
+      block[used + i] = code
+    }
+    this.#used = used + bytes
+    this.#added(bytes)
   }
 
   /** Writes what was gathered, unless a write is under way: its end will come back here. */
@@ -156,6 +170,11 @@ export class Outbox implements TurnJob {
     if (this.pendingBytes > 0) this.#turn.add(this)
   }
 
+  #appendEncoded(text: string): void {
+    const bytes = Buffer.from(text)
+    this.append(bytes, 0, bytes.length)
+  }
+
   #uncongest(): void {
     this.congested = false
     this.#owner.drained()
@@ -195,8 +214,8 @@ export class Outbox implements TurnJob {
     const pending = before + bytes
     this.pendingBytes = pending
     if (!this.queued) this.#turn.add(this)
-    if (pending < eagerBytes) return
-    if (this.#writingBytes === 0) this.endTurn()
+    if (pending <= this.#watchedBytes) return
+    if (pending >= eagerBytes && this.#writingBytes === 0) this.endTurn()
     if (pending > this.#congestedBytes) this.congested = this.pendingBytes > this.#congestedBytes
     if (pending > this.#pendingBytesMax && before <= this.#pendingBytesMax) this.#owner.overflowed()
   }

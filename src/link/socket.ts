@@ -1,6 +1,6 @@
 // A TCP or TLS socket as links use it: chunks in, blocks out.
 
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { ByteSink } from './outbox.ts'
 
 export interface SocketOwner {
@@ -10,10 +10,33 @@ export interface SocketOwner {
   ended(error: Error | null): void
 }
 
+/**
+ * One buffer for the reads of all plain TCP sockets: what comes is consumed before the next read,
+ * so an idle connection owns nothing, nothing is allocated per read, and the bytes stay in the
+ * cache. bench: core 16 KiB 1:1, where fresh buffers cost half the throughput.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(512 * 1024)
+
+/**
+ * The same connection as a socket that reads into `readBuffer`. Node offers that (`onread`) only
+ * for sockets one makes oneself, so the accepted one's handle moves into a new one; where that is
+ * not possible the socket stays as it is and reads by 'data' events.
+ */
+function reading(socket: Socket, received: (bytes: number) => void): Socket {
+  const handle = (socket as { _handle?: object })._handle
+  if (!handle || socket.constructor !== Socket || socket.readableLength > 0) return socket
+  const callback = (bytes: number): boolean => {
+    received(bytes)
+    return true
+  }
+  const options = { handle, onread: { buffer: readBuffer, callback } }
+  return new Socket(options as object)
+}
+
 export class LinkSocket implements ByteSink {
   readonly host: string
   readonly port: number
-  readonly #socket: Socket
+  #socket: Socket
   #owner: SocketOwner | null = null
   #isEnded = false
 
@@ -26,9 +49,15 @@ export class LinkSocket implements ByteSink {
   /** Starts reading. */
   open(owner: SocketOwner): void {
     this.#owner = owner
-    const socket = this.#socket
+    const accepted = this.#socket
+    const socket = reading(accepted, bytes => owner.received(readBuffer, bytes))
+    this.#socket = socket
     socket.setNoDelay(true)
-    socket.on('data', (chunk: Buffer) => owner.received(chunk, chunk.length))
+    if (socket === accepted) {
+      socket.on('data', (chunk: Buffer) => owner.received(chunk, chunk.length))
+    } else {
+      socket.resume()
+    }
     socket.on('error', error => this.#end(error))
     socket.on('close', () => this.#end(null))
     socket.on('end', () => this.#end(null))
