@@ -1,0 +1,187 @@
+// Reaching a hub: TCP, TLS before or after the hub's INFO, and that INFO (reference 4.6, 4.8).
+// Failures are values, in the words Go has for them, as people search logs for those.
+
+import { readFileSync } from 'node:fs'
+import { connect, isIP, type Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import type { Clock } from '../base/clock.ts'
+import { type HubInfo, readHubInfo } from './leaf-handshake.ts'
+
+/** The `tls` block of a remote. */
+export interface DialTls {
+  readonly cert_file: string | null
+  readonly key_file: string | null
+  readonly ca_file: string | null
+  readonly min_version: string
+  readonly timeout: number
+  readonly insecure: boolean
+  readonly handshake_first: boolean
+}
+
+export interface Target {
+  readonly host: string
+  readonly port: number
+  /** The name the hub's certificate must have. */
+  readonly tlsName: string
+  /** null: TLS only when the hub's INFO demands it. */
+  readonly tls: DialTls | null
+}
+
+export interface DialTimes {
+  readonly connectMsMax: number
+  readonly firstInfoMsMax: number
+}
+
+export type Dialled =
+  | { readonly is: 'connected'; readonly socket: Socket; readonly info: HubInfo }
+  | { readonly is: 'failed'; readonly error: string; readonly reached: boolean }
+
+export const tlsDefaults: DialTls = {
+  cert_file: null,
+  key_file: null,
+  ca_file: null,
+  min_version: '1.2',
+  timeout: 2_000,
+  insecure: false,
+  handshake_first: false,
+}
+
+const infoBytesMax = 64 * 1024
+
+/**
+ * Connects and waits for the first INFO. The socket comes back paused, with whatever followed
+ * INFO still in it. Aborting the signal closes what was opened.
+ */
+export async function dial(
+  target: Target,
+  times: DialTimes,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Dialled> {
+  const { host, port, tls } = target
+  const where = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+  let socket = connect({
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+  })
+  // Whatever happens between two waits is seen by the next one; nothing may go unheard.
+  socket.on('error', () => undefined)
+  const abort = () => socket.destroy()
+  signal.addEventListener('abort', abort, { once: true })
+  let reached = false
+  const fail = (error: string): Dialled => {
+    socket.destroy()
+    return { is: 'failed', error: signal.aborted ? 'aborted' : error, reached }
+  }
+  try {
+    const refused = await happened(socket, 'connect', times.connectMsMax, clock)
+    if (refused !== '') return fail(`dial tcp ${where}: ${refused}`)
+    reached = true
+    if (tls?.handshake_first) {
+      const secured = await secure(socket, target, tls, clock)
+      if (typeof secured === 'string') return fail(secured)
+      socket = secured
+    }
+    const info = await firstInfo(socket, times.firstInfoMsMax, clock)
+    if (typeof info === 'string') return fail(info)
+    if (!info.isLeafPort) return fail('attempted to connect to wrong port')
+    if ((tls !== null || info.tlsRequired) && !tls?.handshake_first) {
+      const secured = await secure(socket, target, tls ?? tlsDefaults, clock)
+      if (typeof secured === 'string') return fail(secured)
+      socket = secured
+    }
+    if (signal.aborted) return fail('aborted')
+    return { is: 'connected', socket, info }
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** Waits for the event; '' when it came, else what came instead. */
+function happened(socket: Socket, event: string, msMax: number, clock: Clock): Promise<string> {
+  return new Promise(resolve => {
+    const finish = (error: string) => {
+      timer.cancel()
+      socket.off(event, onEvent).off('error', onError).off('close', onClose)
+      resolve(error)
+    }
+    const onEvent = () => finish('')
+    const onError = (error: Error) => finish(inGoWords(error))
+    const onClose = () => finish('EOF')
+    const timer = clock.after(msMax, () => finish('i/o timeout'))
+    socket.on(event, onEvent).on('error', onError).on('close', onClose)
+  })
+}
+
+/** Reads up to the first line's end and leaves the rest in the socket. */
+async function firstInfo(socket: Socket, msMax: number, clock: Clock): Promise<HubInfo | string> {
+  const deadlineMs = clock.monotonicMs() + msMax
+  let bytes: Buffer = Buffer.alloc(0)
+  for (;;) {
+    const chunk: Buffer | null = socket.read()
+    if (chunk !== null) bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+    const lineEnd = bytes.indexOf(0x0a)
+    if (lineEnd >= 0) {
+      const line = bytes.subarray(0, lineEnd).toString('utf8').trim()
+      const rest = bytes.subarray(lineEnd + 1)
+      if (rest.length > 0) socket.unshift(rest)
+      const info = /^INFO\s/i.test(line) ? readHubInfo(line.slice(5)) : null
+      return info ?? `expected INFO, got ${JSON.stringify(line.slice(0, 64))}`
+    }
+    if (bytes.length > infoBytesMax) return 'INFO line too long'
+    const leftMs = deadlineMs - clock.monotonicMs()
+    const missed = await happened(socket, 'readable', Math.max(0, leftMs), clock)
+    if (missed !== '' && socket.readableLength === 0) return `waiting for INFO: ${missed}`
+  }
+}
+
+/** TLS over the connection; what went wrong as text. */
+async function secure(
+  socket: Socket,
+  target: Target,
+  tls: DialTls,
+  clock: Clock,
+): Promise<Socket | string> {
+  const { host, tlsName } = target
+  let options: ConnectionOptions
+  try {
+    options = {
+      // For an IP address the certificate must hold that address.
+      host: tlsName || host,
+      ...(isIP(tlsName || host) === 0 ? { servername: tlsName || host } : {}),
+      rejectUnauthorized: !tls.insecure,
+      minVersion: tls.min_version === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+      ...(tls.ca_file === null ? {} : { ca: readFileSync(tls.ca_file) }),
+      ...(tls.cert_file === null ? {} : { cert: readFileSync(tls.cert_file) }),
+      ...(tls.key_file === null ? {} : { key: readFileSync(tls.key_file) }),
+    }
+  } catch (error) {
+    return `TLS files: ${(error as Error).message}`
+  }
+  const { connect: connectTls } = await import('node:tls')
+  const secured = connectTls({ ...options, socket })
+  secured.on('error', () => undefined)
+  const refused = await happened(secured, 'secureConnect', tls.timeout, clock)
+  if (refused === '') return secured
+  secured.destroy()
+  return `TLS leafnode handshake error: ${refused}`
+}
+
+const goWords: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused',
+  ECONNRESET: 'read: connection reset by peer',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  ETIMEDOUT: 'connect: connection timed out',
+  EPIPE: 'write: broken pipe',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'server misbehaving',
+}
+
+function inGoWords(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException
+  return (code === undefined ? undefined : goWords[code]) ?? error.message
+}
