@@ -10,7 +10,7 @@
 // { by: silence, silence: 20ms }. One character of a marker is one byte.
 
 import type { Block, ConfNode, Report, Values } from '../../src/server/option.ts'
-import { isSubject, overlaps } from '../../src/subject/subject.ts'
+import { isSubject } from '../../src/subject/subject.ts'
 import { readFraming } from './framing.ts'
 import type { Framing } from './frame.ts'
 
@@ -185,7 +185,7 @@ function verifyPort(port: SerialPortOptions, place: ConfNode['place'], report: R
   if (port.write_subject === null) return
   const write = subjectOf(port.write_subject, name)
   for (const other of [port.subject, port.status_subject]) {
-    if (overlaps(write, subjectOf(other, name))) {
+    if (write === subjectOf(other, name)) {
       report.error(place, `write_subject "${write}" would send the port's own messages back to it`)
     }
   }
