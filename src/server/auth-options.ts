@@ -108,6 +108,30 @@ export const authorizationBlock = {
 export type AuthorizationOptions = Values<typeof authorizationBlock>
 export type UserOptions = Values<typeof userBlock>
 
+/** The rules between the options of the block. */
+export function verifyAuthorization(
+  value: AuthorizationOptions,
+  node: ConfNode,
+  report: Report,
+): void {
+  const { user, password, token, users } = value
+  const single = user !== null || password !== null
+  if (single && token !== null) report.error(node.place, 'Cannot have a user/pass and token')
+  if (users.length > 0 && single) {
+    report.error(node.place, 'Can not have a single user/pass and a users array')
+  }
+  if (users.length > 0 && token !== null) {
+    report.error(node.place, 'Can not have a token and a users array')
+  }
+  const names = new Set<string>()
+  for (const { user: name, password: secret } of users) {
+    if (name === null) report.error(node.place, 'User entry requires a user')
+    else if (secret === null) report.error(node.place, `User "${name}" requires a password`)
+    else if (names.has(name)) report.error(node.place, `Duplicate user "${name}" detected`)
+    if (name !== null) names.add(name)
+  }
+}
+
 function readPermissions(node: ConfNode, report: Report): PermissionRules | null {
   if (node.is !== 'map') {
     report.error(node.place, 'Expected permissions to be a map/struct')

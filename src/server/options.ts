@@ -4,9 +4,9 @@
 // Names, defaults and aliases are nats-server's (reference section 2.2). A key that nats-server
 // knows and this broker does not stands here as `unsupported`, so that nobody believes it works.
 
-import { authorizationBlock } from './auth-options.ts'
+import { authorizationBlock, verifyAuthorization } from './auth-options.ts'
 import type { Block, Values } from './option.ts'
-import { clusterBlock, leafnodesBlock } from './peer-options.ts'
+import { clusterBlock, leafnodesBlock, verifyCluster, verifyLeafnodes } from './peer-options.ts'
 import { tlsServerBlock } from './tls-options.ts'
 
 const listening = {
@@ -55,6 +55,7 @@ const listening = {
   authorization: {
     type: 'block',
     block: authorizationBlock,
+    verify: verifyAuthorization,
     reloadable: true,
     about: 'Who may connect and what they may do; everybody and everything when absent.',
   },
@@ -66,12 +67,14 @@ const listening = {
   leafnodes: {
     type: 'block',
     block: leafnodesBlock,
+    verify: verifyLeafnodes,
     aliases: ['leaf'],
     about: 'Leaf-node connections: the way to a central cluster.',
   },
   cluster: {
     type: 'block',
     block: clusterBlock,
+    verify: verifyCluster,
     about: 'Accepted so that configs with one start; routes are not served yet.',
   },
 } as const satisfies Block

@@ -1,7 +1,7 @@
 // The rows of `leafnodes` and `cluster`: connections to other servers.
 // Rule: reference sections 2.5 and 2.6.
 
-import type { Block, Values } from './option.ts'
+import type { Block, ConfNode, Report, Values } from './option.ts'
 import { tlsRemoteBlock, tlsServerBlock } from './tls-options.ts'
 
 const uncompressed = {
@@ -224,3 +224,44 @@ export const clusterBlock = {
 export type RemoteOptions = Values<typeof remoteBlock>
 export type LeafnodesOptions = Values<typeof leafnodesBlock>
 export type ClusterOptions = Values<typeof clusterBlock>
+
+/** Every remote must say where it goes, and in one way who we are. */
+export function verifyLeafnodes(value: LeafnodesOptions, node: ConfNode, report: Report): void {
+  const seen = new Set<string>()
+  for (const remote of value.remotes) {
+    const { urls, account, credentials, nkey } = remote
+    if (urls.length === 0) report.error(node.place, 'a leaf node remote needs a url')
+    if (credentials !== null && nkey !== null) {
+      report.error(node.place, 'a leaf node remote has credentials or an nkey, not both')
+    }
+    for (const url of urls) {
+      const wrong = wrongUrl(url)
+      if (wrong)
+        report.error(node.place, `error parsing leafnode url "${hideSecret(url)}": ${wrong}`)
+    }
+    const same = JSON.stringify([[...urls].sort(), account, credentials, nkey])
+    if (seen.has(same)) report.error(node.place, 'duplicate leaf node remote')
+    seen.add(same)
+  }
+}
+
+export function verifyCluster(value: ClusterOptions, node: ConfNode, report: Report): void {
+  if (value.routes.length > 0) {
+    report.error(node.place, 'routes are not supported by nats-edge: use leafnodes.remotes')
+  }
+}
+
+function wrongUrl(url: string): string | null {
+  const found = /^(?:([a-z-]+):\/\/)?(?:[^@/]*@)?(?:\[[^\]]+\]|[^:/@[\]]+)(?::(\d+))?\/?$/i.exec(
+    url,
+  )
+  if (!found) return 'expected scheme://host:port'
+  const scheme = (found[1] ?? 'nats-leaf').toLowerCase()
+  if (scheme === 'ws' || scheme === 'wss') return 'remotes do not use WebSocket'
+  if (!['nats-leaf', 'nats', 'tls'].includes(scheme)) return `unknown scheme "${scheme}"`
+  return Number(found[2] ?? 1) > 65_535 ? 'port out of range' : null
+}
+
+function hideSecret(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//***@')
+}

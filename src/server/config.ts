@@ -1,0 +1,158 @@
+// From the command line and the config file to the options everybody works with: file, then
+// flags over it, then the rules between options.
+
+import { type Checked, checkConfig } from './check.ts'
+import { type ConfSource, type Problem, parseConfFile } from './conf.ts'
+import type { Flags } from './flags.ts'
+import type { Block, Place, Values } from './option.ts'
+import { type ServerOptions, serverBlock } from './options.ts'
+import { tlsServerBlock } from './tls-options.ts'
+import { formatDuration } from './duration.ts'
+
+export interface Config<O extends ServerOptions> {
+  readonly options: O
+  readonly errors: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  readonly notes: readonly Problem[]
+  readonly places: ReadonlyMap<string, Place>
+}
+
+type Edge = typeof serverBlock & Block
+
+/** Reads everything. `block` is the broker's table with those of the other rooms. */
+export function loadConfig<B extends Edge>(
+  block: B,
+  flags: Flags,
+  source: ConfSource,
+): Config<Values<B> & ServerOptions> {
+  const parsed = flags.config === undefined ? null : parseConfFile(flags.config, source)
+  const root = parsed?.is === 'parsed' ? parsed.root : null
+  const checked = checkConfig(root, block) as Checked<Block>
+  const file = checked.values as unknown as ServerOptions
+  const warnings = [...checked.warnings]
+  if (root?.entries.size === 0) {
+    warnings.push({ place: root.place, text: 'config has no values or is empty' })
+  }
+  const options = applyFlags(file, flags)
+  const errors = [...checked.errors]
+  if (parsed?.is === 'failed') errors.push(parsed.problem)
+  else errors.push(...ruleErrors(options, checked.places))
+  return {
+    options: options as Values<B> & ServerOptions,
+    errors,
+    warnings,
+    notes: checked.notes,
+    places: checked.places,
+  }
+}
+
+/** `listen` and `http` fold into host and port; then every flag wins over the file. */
+function applyFlags(file: ServerOptions, flags: Flags): ServerOptions {
+  const { listen } = file
+  const port = flags.port ?? listen?.port ?? file.port
+  const http = flags.httpPort ?? file.http?.port ?? file.http_port
+  return {
+    ...file,
+    listen: null,
+    host: flags.host ?? listen?.host ?? file.host,
+    port: port === 0 ? 4222 : port,
+    http: http === null || http === 0 ? null : { host: file.http?.host ?? null, port: http },
+    http_port: null,
+    // nats-server: nought in the file is without limit.
+    max_connections: file.max_connections === 0 ? -1 : file.max_connections,
+    server_name: flags.serverName || file.server_name,
+    client_advertise: flags.clientAdvertise ?? file.client_advertise,
+    pidfile: flags.pidFile ?? file.pidfile,
+    ports_file_dir: flags.portsFileDir ?? file.ports_file_dir,
+    logfile: flags.logFile ?? file.logfile,
+    logfile_size_limit: flags.logSizeLimit ?? file.logfile_size_limit,
+    logtime: flags.logTime ?? file.logtime,
+    logtime_utc: flags.logTimeUtc ?? file.logtime_utc,
+    max_traced_msg_len: flags.tracedBytesMax ?? file.max_traced_msg_len,
+    debug: flags.debug ?? file.debug,
+    trace: flags.trace ?? (file.trace || file.trace_verbose),
+    trace_verbose: flags.traceVerbose ?? file.trace_verbose,
+    store_dir: flags.storeDir ?? file.store_dir,
+    authorization: authorizationWith(file.authorization, flags),
+    tls: tlsWith(file.tls, flags),
+    cluster: clusterWith(file.cluster, flags),
+  }
+}
+
+type Authorization = ServerOptions['authorization']
+
+function authorizationWith(file: Authorization, flags: Flags): Authorization {
+  const { user, password, token } = flags
+  if (user === undefined && password === undefined && token === undefined) return file
+  const base = file ?? (defaultsOf(serverBlock.authorization.block) as NonNullable<Authorization>)
+  if (token !== undefined) return { ...base, user: null, password: null, token }
+  return {
+    ...base,
+    user: user ?? base.user,
+    password: password ?? base.password,
+    token: null,
+  }
+}
+
+function tlsWith(file: ServerOptions['tls'], flags: Flags): ServerOptions['tls'] {
+  const { tls, tlsVerify, tlsCert, tlsKey, tlsCa } = flags
+  if (tls === false) return null
+  const named = tlsCert !== undefined || tlsKey !== undefined || tlsCa !== undefined
+  if (!tls && !tlsVerify && !(named && file !== null)) return file
+  const base = file ?? (defaultsOf(tlsServerBlock) as NonNullable<ServerOptions['tls']>)
+  return {
+    ...base,
+    cert_file: tlsCert ?? base.cert_file,
+    key_file: tlsKey ?? base.key_file,
+    ca_file: tlsCa ?? base.ca_file,
+    verify: tlsVerify ?? base.verify,
+  }
+}
+
+function clusterWith(file: ServerOptions['cluster'], flags: Flags): ServerOptions['cluster'] {
+  // nats-server: an empty url switches clustering off.
+  if (flags.cluster === '') return null
+  if (flags.cluster === undefined && flags.clusterName === undefined) return file
+  const base =
+    file ?? (defaultsOf(serverBlock.cluster.block) as NonNullable<ServerOptions['cluster']>)
+  return { ...base, name: flags.clusterName ?? base.name }
+}
+
+function defaultsOf(block: Block): unknown {
+  return checkConfig(null, block).values
+}
+
+function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>): Problem[] {
+  const found: Problem[] = []
+  const add = (name: string, text: string) => {
+    found.push({ place: places.get(name) ?? { file: '', line: 1, column: 1 }, text })
+  }
+  const { max_payload, max_pending, server_name, tls, authorization, no_auth_user } = options
+  if (max_payload > max_pending) {
+    const text = `max_payload (${max_payload}) cannot be higher than max_pending (${max_pending})`
+    add('max_payload', text)
+  }
+  const { lame_duck_duration: duck, lame_duck_grace_period: grace } = options
+  if (grace >= duck) {
+    const [short, long] = [formatDuration(grace), formatDuration(duck)]
+    add(
+      'lame_duck_grace_period',
+      `lame duck grace period (${short}) should be strictly lower than lame duck duration (${long})`,
+    )
+  }
+  if (server_name !== null && /\s/.test(server_name)) {
+    add('server_name', 'server name cannot contain spaces')
+  }
+  if (tls !== null && (tls.cert_file === null || tls.key_file === null)) {
+    add('tls', 'TLS Server certificate must be present and valid')
+  }
+  if (tls?.verify && tls.ca_file === null) add('tls', 'tls verify needs a ca_file')
+  const names = [authorization?.user, ...(authorization?.users ?? []).map(user => user.user)]
+  if (no_auth_user !== null && !names.includes(no_auth_user)) {
+    add(
+      'no_auth_user',
+      `no_auth_user: "${no_auth_user}" not present as user or nkey in authorization block or account configuration`,
+    )
+  }
+  return found
+}

@@ -1,0 +1,244 @@
+// The command line, with the meaning Go's flag package gives it: -x and --x are the same, values
+// as `-x v` or `-x=v`, a boolean never takes the next word, parsing stops at the first word that
+// is no flag. One table row a flag; the help text comes from it (help.ts).
+//
+// Rule: reference section 1.1. Flags win over the file.
+
+/** What the flags say; absent = not given. */
+export interface Flags {
+  host?: string
+  port?: number
+  serverName?: string
+  pidFile?: string
+  httpPort?: number
+  config?: string
+  test?: boolean
+  signal?: string
+  clientAdvertise?: string
+  portsFileDir?: string
+  logFile?: string
+  logTime?: boolean
+  logTimeUtc?: boolean
+  logSizeLimit?: number
+  tracedBytesMax?: number
+  debug?: boolean
+  trace?: boolean
+  traceVerbose?: boolean
+  jetstream?: boolean
+  storeDir?: string
+  user?: string
+  password?: string
+  token?: string
+  tls?: boolean
+  tlsCert?: string
+  tlsKey?: string
+  tlsVerify?: boolean
+  tlsCa?: string
+  cluster?: string
+  clusterName?: string
+  help?: boolean
+  helpTls?: boolean
+  version?: boolean
+}
+
+export type ParsedFlags =
+  | { readonly is: 'parsed'; readonly flags: Flags; readonly words: readonly string[] }
+  /** Go prints this, then the usage, and exits 0. */
+  | { readonly is: 'usage'; readonly text: string }
+  /** A flag of nats-server that we know and do not have. */
+  | { readonly is: 'unsupported'; readonly text: string }
+
+export interface FlagRow {
+  /** All spellings, without dashes; as in the help, short ones first. */
+  readonly names: readonly string[]
+  /** Under which heading of the help; null hides it. */
+  readonly group: FlagGroup | null
+  /** Name of the value in the help; '' for booleans. */
+  readonly value: string
+  readonly about: string
+  readonly read:
+    | { readonly kind: 'text'; readonly set: (flags: Flags, value: string) => void }
+    | { readonly kind: 'whole'; readonly set: (flags: Flags, value: number) => void }
+    | { readonly kind: 'switch'; readonly set: (flags: Flags, value: boolean) => void }
+    | { readonly kind: 'unsupported'; readonly takesValue: boolean }
+}
+
+export const flagGroups = [
+  'Server',
+  'Logging',
+  'JetStream',
+  'Authorization',
+  'TLS',
+  'Cluster',
+  'Common',
+] as const
+export type FlagGroup = (typeof flagGroups)[number]
+
+type Key<T> = { [K in keyof Flags]-?: Required<Flags>[K] extends T ? K : never }[keyof Flags]
+
+const text = (key: Key<string>) => {
+  const set = (flags: Flags, value: string) => {
+    flags[key] = value
+  }
+  return { kind: 'text', set } as const
+}
+const whole = (key: Key<number>) => {
+  const set = (flags: Flags, value: number) => {
+    flags[key] = value
+  }
+  return { kind: 'whole', set } as const
+}
+const toggle = (...keys: Key<boolean>[]) => {
+  const set = (flags: Flags, value: boolean) => {
+    for (const key of keys) flags[key] = value
+  }
+  return { kind: 'switch', set } as const
+}
+const lacking = (takesValue: boolean) => ({ kind: 'unsupported', takesValue }) as const
+/** Means something only once there are routes. */
+const idle = { kind: 'text', set: () => {} } as const
+
+type Columns = readonly [string, FlagGroup | null, string, string, FlagRow['read']]
+
+// names | heading | value | about | what it sets
+// biome-ignore format: a table
+const columns: readonly Columns[] = [
+  ['a addr net', 'Server', 'host', 'Bind to host address (default: 0.0.0.0)', text('host')],
+  ['p port', 'Server', 'port', 'Use port for clients; -1 is a random one (default: 4222)', whole('port')],
+  ['n name server_name', 'Server', 'server_name', 'Server name (default: auto)', text('serverName')],
+  ['P pid', 'Server', 'file', 'File to store PID', text('pidFile')],
+  ['m http_port', 'Server', 'port', 'Use port for http monitoring', whole('httpPort')],
+  ['ms https_port', null, 'port', '', lacking(true)],
+  ['c config', 'Server', 'file', 'Configuration file', text('config')],
+  ['t', 'Server', '', 'Test configuration and exit', toggle('test')],
+  ['sl signal', 'Server', '<signal>[=<pid>]', 'Send signal to a nats-edge process (ldm, stop, quit, term, reopen, reload);\n<pid> is a PID or the path of a PID file', text('signal')],
+  ['client_advertise', 'Server', 'string', 'Client URL to advertise to clients', text('clientAdvertise')],
+  ['ports_file_dir', 'Server', 'dir', 'Creates a ports file in the directory (nats-edge_<pid>.ports)', text('portsFileDir')],
+  ['l log', 'Logging', 'file', 'File to redirect log output', text('logFile')],
+  ['T logtime', 'Logging', '', 'Timestamp log entries (default: true)', toggle('logTime')],
+  ['logtime_utc', 'Logging', '', 'Timestamps in UTC instead of local time', toggle('logTimeUtc')],
+  ['s syslog', null, '', '', lacking(false)],
+  ['r remote_syslog', null, 'addr', '', lacking(true)],
+  ['D debug', 'Logging', '', 'Enable debugging output', toggle('debug')],
+  ['V trace', 'Logging', '', 'Trace the raw protocol', toggle('trace')],
+  ['VV', 'Logging', '', 'Verbose trace (traces system account as well)', toggle('trace', 'traceVerbose')],
+  ['DV', 'Logging', '', 'Debug and trace', toggle('debug', 'trace')],
+  ['DVV', 'Logging', '', 'Debug and verbose trace (traces system account as well)', toggle('debug', 'trace', 'traceVerbose')],
+  ['log_size_limit', 'Logging', 'limit', 'Logfile size limit (default: none)', whole('logSizeLimit')],
+  ['max_traced_msg_len', 'Logging', 'len', 'Maximum printable length for traced messages (default: unlimited)', whole('tracedBytesMax')],
+  ['js jetstream', 'JetStream', '', 'Enable JetStream functionality', toggle('jetstream')],
+  ['sd store_dir', 'JetStream', 'dir', 'Set the storage directory', text('storeDir')],
+  ['user', 'Authorization', 'user', 'User required for connections', text('user')],
+  ['pass', 'Authorization', 'password', 'Password required for connections', text('password')],
+  ['auth', 'Authorization', 'token', 'Authorization token required for connections', text('token')],
+  ['tls', 'TLS', '', 'Enable TLS, do not verify clients (default: false)', toggle('tls')],
+  ['tlscert', 'TLS', 'file', 'Server certificate file', text('tlsCert')],
+  ['tlskey', 'TLS', 'file', 'Private key for server certificate', text('tlsKey')],
+  ['tlsverify', 'TLS', '', 'Enable TLS, verify client certificates', toggle('tlsVerify')],
+  ['tlscacert', 'TLS', 'file', 'Client certificate CA for verification', text('tlsCa')],
+  ['routes', null, 'rurl-1, rurl-2', '', lacking(true)],
+  ['cluster cluster_listen', 'Cluster', 'cluster-url', 'Accepted; routes are not served yet', text('cluster')],
+  ['cluster_name', 'Cluster', 'string', 'Cluster name; routes are not served yet', text('clusterName')],
+  ['no_advertise', null, '', '', { kind: 'switch', set: () => {} }],
+  ['cluster_advertise', null, 'string', '', idle],
+  ['connect_retries', null, 'number', '', { kind: 'whole', set: () => {} }],
+  ['profile', null, 'port', '', lacking(true)],
+  ['h help', 'Common', '', 'Show this message', toggle('help')],
+  ['v version', 'Common', '', 'Show version', toggle('version')],
+  ['help_tls', 'Common', '', 'TLS help', toggle('helpTls')],
+]
+
+export const flagRows: readonly FlagRow[] = columns.map(([names, group, value, about, read]) => ({
+  names: names.split(' '),
+  group,
+  value,
+  about,
+  read,
+}))
+
+const rowByName = new Map(flagRows.flatMap(row => row.names.map(name => [name, row] as const)))
+
+export function parseFlags(args: readonly string[]): ParsedFlags {
+  const flags: Flags = {}
+  let at = 0
+  while (at < args.length) {
+    const arg = args[at] as string
+    if (arg.length < 2 || arg[0] !== '-') break
+    at++
+    if (arg === '--') break
+    const body = arg.replace(/^--?/, '')
+    if (body === '' || body[0] === '-' || body[0] === '=') return usage(`bad flag syntax: ${arg}`)
+    const equals = body.indexOf('=')
+    const name = equals < 0 ? body : body.slice(0, equals)
+    let value = equals < 0 ? undefined : body.slice(equals + 1)
+    const row = rowByName.get(name)
+    if (!row) return usage(`flag provided but not defined: -${name}`)
+    if (takesValue(row) && value === undefined) {
+      if (at >= args.length) return usage(`flag needs an argument: -${name}`)
+      value = args[at++] as string
+    }
+    const refused = setFlag(row, name, value, flags)
+    if (refused) return refused
+  }
+  return { is: 'parsed', flags, words: args.slice(at) }
+}
+
+function takesValue({ read }: FlagRow): boolean {
+  return read.kind === 'unsupported' ? read.takesValue : read.kind !== 'switch'
+}
+
+function setFlag(
+  { read }: FlagRow,
+  name: string,
+  value: string | undefined,
+  flags: Flags,
+): ParsedFlags | null {
+  switch (read.kind) {
+    case 'text':
+      read.set(flags, value ?? '')
+      return null
+    case 'whole': {
+      const number = parseWhole(value ?? '')
+      if (typeof number === 'string') {
+        return usage(`invalid value ${JSON.stringify(value)} for flag -${name}: ${number}`)
+      }
+      read.set(flags, number)
+      return null
+    }
+    case 'switch': {
+      const on = value === undefined ? true : parseBoolean(value)
+      if (on === null) {
+        return usage(`invalid boolean value ${JSON.stringify(value)} for -${name}: parse error`)
+      }
+      read.set(flags, on)
+      return null
+    }
+    case 'unsupported':
+      return { is: 'unsupported', text: `flag -${name} is not supported by nats-edge` }
+  }
+}
+
+function usage(text: string): ParsedFlags {
+  return { is: 'usage', text }
+}
+
+/** strconv.ParseInt with base 0: 10, 0x1f, 0o17, 017, 0b1, 1_000. */
+function parseWhole(text: string): number | string {
+  const found = /^([+-]?)(0[xX]_?[\da-fA-F_]+|0[oO]_?[0-7_]+|0[bB]_?[01_]+|\d[\d_]*)$/.exec(text)
+  if (!found || /__|_$/.test(text)) return 'parse error'
+  let digits = (found[2] as string).replaceAll('_', '')
+  if (/^0\d/.test(digits)) {
+    if (/[89]/.test(digits)) return 'parse error'
+    digits = `0o${digits}`
+  }
+  const value = BigInt(digits) * (found[1] === '-' ? -1n : 1n)
+  if (value > 2n ** 63n - 1n || value < -(2n ** 63n)) return 'value out of range'
+  return Number(value)
+}
+
+/** strconv.ParseBool. */
+function parseBoolean(text: string): boolean | null {
+  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true
+  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false
+  return null
+}
