@@ -151,7 +151,7 @@ export class Parser {
   #wholeLine(chunk: Buffer, at: number, end: number): number {
     const lineEnd = chunk.indexOf(lineFeed, at)
     if (lineEnd < 0 || lineEnd >= end) {
-      if (end - at > this.#limits.lineBytesMax) return this.#violate(controlLineTooLong, end)
+      if (end - at > this.#limits.lineBytesMax + 1) return this.#violate(controlLineTooLong, end)
       this.#line = Buffer.from(chunk.subarray(at, end))
       this.#lineBytes = end - at
       return end
@@ -164,7 +164,10 @@ export class Parser {
     const found = chunk.indexOf(lineFeed, at)
     const lineEnd = found < 0 || found >= end ? end : found + 1
     const lineBytes = this.#lineBytes + lineEnd - at
-    if (lineBytes > this.#limits.lineBytesMax + 2) return this.#violate(controlLineTooLong, end)
+    const isWhole = chunk[lineEnd - 1] === lineFeed
+    // A line still open may end in the CR that does not count.
+    const bytesMax = this.#limits.lineBytesMax + (isWhole ? 2 : 1)
+    if (lineBytes > bytesMax) return this.#violate(controlLineTooLong, end)
     if (this.#line.length < lineBytes) {
       const larger = Buffer.allocUnsafe(Math.max(64, lineBytes * 2))
       this.#line.copy(larger, 0, 0, this.#lineBytes)
@@ -172,7 +175,7 @@ export class Parser {
     }
     chunk.copy(this.#line, this.#lineBytes, at, lineEnd)
     this.#lineBytes = lineBytes
-    if (lineEnd === end && chunk[end - 1] !== lineFeed) return end
+    if (!isWhole) return end
     const line = this.#line
     this.#line = nothing
     this.#lineBytes = 0
