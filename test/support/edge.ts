@@ -60,7 +60,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     process.execPath,
     '--disable-warning=ExperimentalWarning',
     ...(options.nodeFlags ?? []),
-    options.main ?? edgeMain,
+    options.main ?? process.env.NATS_EDGE_MAIN ?? edgeMain,
     '-c',
     conf,
     ...(options.flags ?? []),
