@@ -1,0 +1,156 @@
+// What monitoring shows of JetStream: /jsz, the jetstream block of /varz, as nats-server 2.10
+// prints them (reference section 8).
+
+import type { Query } from '../../src/monitor/query.ts'
+import { configFields } from './api/config.ts'
+import { stateFields } from './api/info.ts'
+import type { ConsumerRoom } from './api/request.ts'
+import { type Fields, timeText } from './api/text.ts'
+import type { Stream } from './shapes.ts'
+import type { Streams } from './streams.ts'
+
+export interface ViewSource {
+  readonly serverId: string
+  readonly storeDir: string
+  readonly domain: string
+  /** null: always. */
+  readonly syncIntervalMs: number | null
+  readonly memoryBytesMax: number
+  readonly fileBytesMax: number
+  readonly accounts: ReadonlyMap<string, Streams>
+  readonly consumers: ConsumerRoom
+  nowUs(): number
+}
+
+const accountsPageMax = 1024
+
+/** `jetstream` of /varz. */
+export function varzView(source: ViewSource): Fields {
+  return { config: config(source), stats: stats(source) }
+}
+
+/** /jsz; throws QueryError for a parameter that is none. */
+export function jsz(source: ViewSource, query: Query): Fields {
+  const account = query.text('acc')
+  const withConsumers = query.bool('consumers')
+  const withStreams = query.bool('streams') || withConsumers
+  const withAccounts = query.bool('accounts') || (withStreams && account === '')
+  const withConfig = query.bool('config')
+  const offset = query.int('offset')
+  const limit = query.int('limit') || accountsPageMax
+  for (const flag of ['leader-only', 'stream-leader-only', 'raft']) query.bool(flag)
+  const options = { withStreams, withConsumers, withConfig }
+  const named = source.accounts.get(account)
+  const sorted = [...source.accounts.values()].sort((a, b) =>
+    a.account.name < b.account.name ? -1 : 1,
+  )
+  const paged = withAccounts ? sorted.slice(Math.max(0, offset), Math.max(0, offset) + limit) : []
+  const shown = named ? [named] : paged
+  return {
+    server_id: source.serverId,
+    now: timeText(source.nowUs()),
+    config: config(source),
+    ...stats(source),
+    ...totals(source),
+    ...(shown.length > 0 && {
+      account_details: shown.map(streams => accountDetail(source, streams, options)),
+    }),
+  }
+}
+
+function config(source: ViewSource): Fields {
+  return {
+    max_memory: source.memoryBytesMax,
+    max_storage: source.fileBytesMax,
+    store_dir: source.storeDir,
+    ...(source.syncIntervalMs === null
+      ? { sync_always: true }
+      : { sync_interval: source.syncIntervalMs * 1_000_000 }),
+    ...(source.domain !== '' && { domain: source.domain }),
+  }
+}
+
+function stats(source: ViewSource): Fields {
+  const sum = { memory: 0, storage: 0, memoryReserved: 0, fileReserved: 0, total: 0, errors: 0 }
+  for (const streams of source.accounts.values()) {
+    const usage = streams.usage()
+    sum.memory += usage.memoryBytes
+    sum.storage += usage.fileBytes
+    sum.memoryReserved += usage.memoryReservedBytes
+    sum.fileReserved += usage.fileReservedBytes
+    sum.total += usage.requests
+    sum.errors += usage.errors
+  }
+  return {
+    memory: sum.memory,
+    storage: sum.storage,
+    reserved_memory: sum.memoryReserved,
+    reserved_storage: sum.fileReserved,
+    accounts: source.accounts.size,
+    ha_assets: 0,
+    api: { total: sum.total, errors: sum.errors },
+  }
+}
+
+function totals(source: ViewSource): Fields {
+  const sum = { streams: 0, consumers: 0, messages: 0, bytes: 0 }
+  for (const account of source.accounts.values()) {
+    for (const stream of account.streams.values()) {
+      const state = stream.state()
+      sum.streams++
+      sum.consumers += source.consumers.count(stream)
+      sum.messages += state.messages
+      sum.bytes += state.bytes
+    }
+  }
+  return sum
+}
+
+interface DetailOptions {
+  readonly withStreams: boolean
+  readonly withConsumers: boolean
+  readonly withConfig: boolean
+}
+
+function accountDetail(source: ViewSource, streams: Streams, options: DetailOptions): Fields {
+  const usage = streams.usage()
+  const { name } = streams.account
+  const details = options.withStreams
+    ? [...streams.streams.values()].map(stream => streamDetail(source, streams, stream, options))
+    : []
+  return {
+    name,
+    id: name,
+    memory: usage.memoryBytes,
+    storage: usage.fileBytes,
+    reserved_memory: usage.memoryReservedBytes,
+    reserved_storage: usage.fileReservedBytes,
+    accounts: 0,
+    ha_assets: 0,
+    api: { total: usage.requests, errors: usage.errors },
+    ...(details.length > 0 && { stream_detail: details }),
+  }
+}
+
+function streamDetail(
+  source: ViewSource,
+  streams: Streams,
+  stream: Stream,
+  { withConsumers, withConfig }: DetailOptions,
+): Fields {
+  const consumers = withConsumers ? source.consumers.infos(stream) : []
+  return {
+    name: stream.config.name,
+    created: timeText(stream.createdUs),
+    cluster: { leader: streams.serverName },
+    ...(withConfig && { config: configFields(stream.config) }),
+    state: stateFields(stream.state(), source.consumers.count(stream)),
+    ...(consumers.length > 0 && {
+      consumer_detail: consumers.map(info => (withConfig ? info : without(info, 'config'))),
+    }),
+  }
+}
+
+function without(fields: Fields, name: string): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => key !== name))
+}
