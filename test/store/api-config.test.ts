@@ -1,0 +1,289 @@
+// Stream configs: defaults, rules and texts, as nats-server 2.10 has them (captures js-2.10.27).
+
+import * as assert from 'uvu/assert'
+import {
+  configFields,
+  readStreamConfig,
+  sameConfig,
+  updatedConfig,
+} from '../../edge/store/api/config.ts'
+import { isApiError } from '../../edge/store/api/request.ts'
+import { json } from '../../edge/store/api/text.ts'
+import type { StreamConfig } from '../../edge/store/shapes.ts'
+import { spec } from '../support/spec.ts'
+
+const secondNs = 1_000_000_000
+
+function good(fields: Record<string, unknown>): StreamConfig {
+  const config = readStreamConfig(fields)
+  if (isApiError(config)) throw new Error(`${config.err_code} ${config.description}`)
+  return config
+}
+
+function errorOf(fields: Record<string, unknown>): readonly [number, string] {
+  const config = readStreamConfig(fields)
+  if (!isApiError(config)) throw new Error('the config was accepted')
+  return [config.err_code, config.description]
+}
+
+spec('stream config', it => {
+  it('prints defaults as nats-server 2.10.27 does', () => {
+    assert.is(
+      json(configFields(good({ name: 'S1', subjects: ['s1.>'] }))),
+      '{"name":"S1","subjects":["s1.\\u003e"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"max_msgs_per_subject":-1,"max_msg_size":-1,"discard":"old","storage":"file","num_replicas":1,"duplicate_window":120000000000,"compression":"none","allow_direct":false,"mirror_direct":false,"sealed":false,"deny_delete":false,"deny_purge":false,"allow_rollup_hdrs":false,"consumer_limits":{}}',
+    )
+  })
+
+  it('prints everything in its order, newer fields left out', () => {
+    const config = good({
+      name: 'ALL',
+      subjects: ['all.>'],
+      storage: 'memory',
+      max_msgs_per_subject: 10,
+      discard: 'new',
+      allow_direct: true,
+      allow_rollup_hdrs: true,
+      allow_msg_ttl: true,
+      subject_delete_marker_ttl: 2 * secondNs,
+      metadata: { b: '2', a: '1' },
+      duplicate_window: 60 * secondNs,
+      compression: 's2',
+      description: 'd',
+      no_ack: true,
+      placement: { cluster: 'X', tags: ['a'] },
+      first_seq: 7,
+      discard_new_per_subject: true,
+      consumer_limits: { max_ack_pending: 5 },
+    })
+    assert.is(
+      json(configFields(config)),
+      '{"name":"ALL","description":"d","subjects":["all.\\u003e"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"max_msgs_per_subject":10,"max_msg_size":-1,"discard":"new","storage":"memory","num_replicas":1,"no_ack":true,"duplicate_window":60000000000,"placement":{"cluster":"X","tags":["a"]},"compression":"s2","first_seq":7,"allow_direct":true,"mirror_direct":false,"discard_new_per_subject":true,"sealed":false,"deny_delete":false,"deny_purge":false,"allow_rollup_hdrs":true,"consumer_limits":{"max_ack_pending":5},"metadata":{"a":"1","b":"2"}}',
+    )
+  })
+
+  it('takes the name as the subject when there is none', () => {
+    assert.equal(good({ name: 'NS' }).subjects, ['NS'])
+  })
+
+  it('shortens the default duplicate window to the age', () => {
+    assert.is(good({ name: 'A', max_age: 119 * secondNs }).duplicate_window, 119 * secondNs)
+    assert.is(good({ name: 'A', max_age: 120 * secondNs }).duplicate_window, 120 * secondNs)
+    assert.is(good({ name: 'A', max_age: 121 * secondNs }).duplicate_window, 120 * secondNs)
+  })
+
+  const rows: readonly (readonly [string, Record<string, unknown>, number, string])[] = [
+    ['a type that is none', { name: 5 }, 10025, 'invalid JSON'],
+    ['a fraction', { name: 'A', max_msgs: 1.5 }, 10025, 'invalid JSON'],
+    ['a word that is none', { name: 'A', retention: 'bogus' }, 10025, 'invalid JSON'],
+    ['labels that are no texts', { name: 'A', metadata: { a: 1 } }, 10025, 'invalid JSON'],
+    ['a placement of numbers', { name: 'A', placement: { tags: [1] } }, 10025, 'invalid JSON'],
+    [
+      'a name with a blank',
+      { name: 'a b' },
+      10052,
+      "stream name is required and can not contain '.', '*', '>'",
+    ],
+    [
+      'a name past the limit',
+      { name: 'n'.repeat(256) },
+      10052,
+      'stream name is too long, maximum allowed is 255',
+    ],
+    [
+      'a description past the limit',
+      { name: 'A', description: 'd'.repeat(4097) },
+      10052,
+      'stream description is too long, maximum allowed is 4096',
+    ],
+    [
+      'metadata past the limit',
+      { name: 'A', metadata: { a: 'x'.repeat(131_072) } },
+      10052,
+      'stream metadata exceeds maximum size of 131072 bytes',
+    ],
+    ['too many replicas', { name: 'A', num_replicas: 6 }, 10052, 'maximum replicas is 5'],
+    [
+      'negative replicas',
+      { name: 'A', num_replicas: -1 },
+      10133,
+      'replicas count cannot be negative',
+    ],
+    [
+      'a small age',
+      { name: 'A', max_age: secondNs / 10 - 1 },
+      10052,
+      'max age needs to be >= 100ms',
+    ],
+    [
+      'a window larger than the age',
+      { name: 'A', max_age: secondNs, duplicate_window: secondNs + 1 },
+      10052,
+      'duplicates window can not be larger then max age',
+    ],
+    [
+      'a small window',
+      { name: 'A', duplicate_window: secondNs / 10 - 1 },
+      10052,
+      'duplicates window needs to be >= 100ms',
+    ],
+    [
+      'a negative window',
+      { name: 'A', duplicate_window: -1 },
+      10052,
+      'duplicates window can not be negative',
+    ],
+    [
+      'roll-ups without purge',
+      { name: 'A', deny_purge: true, allow_rollup_hdrs: true },
+      10052,
+      'roll-ups require the purge permission',
+    ],
+    [
+      'discard new per subject alone',
+      { name: 'A', discard_new_per_subject: true },
+      10052,
+      'discard new per subject requires discard new policy to be set',
+    ],
+    [
+      'discard new per subject without a limit',
+      { name: 'A', discard: 'new', discard_new_per_subject: true },
+      10052,
+      'discard new per subject requires max msgs per subject > 0',
+    ],
+    [
+      'mirror direct without a mirror',
+      { name: 'A', mirror_direct: true },
+      10052,
+      'stream has no mirror but does have mirror direct',
+    ],
+    ['an empty token', { name: 'A', subjects: ['a..b'] }, 10052, 'invalid subject'],
+    ['the same twice', { name: 'A', subjects: ['dd', 'dd'] }, 10052, 'duplicate subjects detected'],
+    [
+      'subjects that meet',
+      { name: 'A', subjects: ['a.b', 'a.*'] },
+      10052,
+      'subject "a.b" overlaps with "a.*"',
+    ],
+    [
+      'everything',
+      { name: 'A', subjects: ['>'] },
+      10052,
+      'capturing all subjects requires no-ack to be true',
+    ],
+    [
+      'the API',
+      { name: 'A', subjects: ['$JS.foo'] },
+      10052,
+      'subjects that overlap with jetstream api require no-ack to be true',
+    ],
+    [
+      'the system',
+      { name: 'A', subjects: ['$SYS.>'] },
+      10052,
+      'subjects that overlap with system api require no-ack to be true',
+    ],
+    [
+      'a mirror with subjects',
+      { name: 'A', subjects: ['a'], mirror: { name: 'B' } },
+      10034,
+      'stream mirrors can not contain subjects',
+    ],
+    [
+      'a mirror',
+      { name: 'A', mirror: { name: 'B' } },
+      10052,
+      'this server does not mirror other streams',
+    ],
+    [
+      'a source',
+      { name: 'A', sources: [{ name: 'B' }] },
+      10052,
+      'this server does not source from other streams',
+    ],
+    [
+      'a republish',
+      { name: 'A', republish: { dest: 'x' } },
+      10052,
+      'this server does not republish',
+    ],
+    [
+      'a transform',
+      { name: 'A', subject_transform: { src: 'a', dest: 'b' } },
+      10052,
+      'this server does not transform subjects',
+    ],
+  ]
+  for (const [what, fields, code, text] of rows) {
+    it(`refuses ${what}`, () => assert.equal(errorOf(fields), [code, text]))
+  }
+
+  it('accepts what is exactly at a limit', () => {
+    assert.is(good({ name: 'n'.repeat(255) }).name.length, 255)
+    assert.is(good({ name: 'A', description: 'd'.repeat(4096) }).description?.length, 4096)
+    assert.ok(good({ name: 'A', metadata: { a: 'x'.repeat(131_071) } }))
+    assert.is(good({ name: 'A', num_replicas: 5 }).num_replicas, 5)
+    assert.is(good({ name: 'A', max_age: secondNs / 10 }).max_age, secondNs / 10)
+    assert.ok(good({ name: 'A', subjects: ['>'], no_ack: true }))
+    assert.ok(good({ name: 'A', subjects: ['$JS.EVENT.ADVISORY.>'] }))
+    assert.ok(good({ name: 'A', sources: [], mirror: null }))
+  })
+
+  it('knows the same config in another order and with defaults spelled out', () => {
+    const short = good({ name: 'A', metadata: { b: '2', a: '1' } })
+    const long = good({ metadata: { a: '1', b: '2' }, max_msgs: -1, subjects: ['A'], name: 'A' })
+    assert.ok(sameConfig(short, long))
+    assert.not.ok(sameConfig(short, good({ name: 'A', max_msgs: 5 })))
+  })
+
+  const updates: readonly (readonly [Record<string, unknown>, Record<string, unknown>, string])[] =
+    [
+      [{}, { name: 'B' }, 'stream configuration name must match original'],
+      [{}, { max_consumers: 3 }, 'stream configuration update can not change MaxConsumers'],
+      [{}, { storage: 'memory' }, 'stream configuration update can not change storage type'],
+      [
+        { retention: 'workqueue' },
+        { retention: 'limits' },
+        'stream configuration update can not change retention policy to/from workqueue',
+      ],
+      [
+        { deny_delete: true },
+        { deny_delete: false },
+        'stream configuration update can not cancel deny message deletes',
+      ],
+      [
+        { deny_purge: true },
+        { deny_purge: false },
+        'stream configuration update can not cancel deny purge',
+      ],
+      [
+        { sealed: true },
+        { sealed: false },
+        'stream configuration update can not unseal a sealed stream',
+      ],
+    ]
+  for (const [before, after, text] of updates) {
+    it(`refuses an update: ${text}`, () => {
+      const old = good({ name: 'A', ...before })
+      const outcome = updatedConfig(old, good({ name: 'A', ...before, ...after }))
+      assert.equal(isApiError(outcome) && outcome.description, text)
+    })
+  }
+
+  it('seals with all that goes with it', () => {
+    const old = good({ name: 'A', max_age: secondNs, allow_rollup_hdrs: true })
+    const outcome = updatedConfig(old, good({ name: 'A', sealed: true, max_age: secondNs }))
+    if (isApiError(outcome)) throw new Error(outcome.description)
+    const { max_age, discard, deny_delete, deny_purge, allow_rollup_hdrs, sealed } = outcome
+    assert.equal(
+      [max_age, discard, deny_delete, deny_purge, allow_rollup_hdrs, sealed],
+      [0, 'new', true, true, false, true],
+    )
+  })
+
+  it('goes from limits to interest and back', () => {
+    const limits = good({ name: 'A' })
+    const interest = good({ name: 'A', retention: 'interest' })
+    assert.not.ok(isApiError(updatedConfig(limits, interest)))
+    assert.not.ok(isApiError(updatedConfig(interest, limits)))
+  })
+})
