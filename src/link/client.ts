@@ -181,17 +181,18 @@ export class Client implements ClientOperations, LocalSink, Origin {
     const hasHeaders = message.payloadStart > message.bodyStart
     if (hasHeaders && !this.options.headers) return this.violation(wireErrors.headersUnsupported)
     if (this.options.pedantic && !isSubject(message.subject)) {
-      return this.#refuse(wireErrors.invalidPublishSubject)
+      this.#refuse(wireErrors.invalidPublishSubject)
     }
     if (message.reply !== '' && isReservedReply(message.reply)) {
       return this.#refuse(wireErrors.replyViolation(message.reply))
     }
-    const count = publish(state.account, message, this)
+    const count = this.options.verbose
+      ? this.#publishVerbosely(state.account, message)
+      : publish(state.account, message, this)
     if (count === denied) return this.#refuse(wireErrors.publishViolation(message.subject))
     if (count === 0 && message.reply !== '' && this.options.noResponders) {
       this.#answerNoResponders(state.account, message)
     }
-    if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
   }
 
   subscribe(subject: string, queue: string, sid: string): void {
@@ -334,6 +335,14 @@ export class Client implements ClientOperations, LocalSink, Origin {
 
   wentStale(): void {
     this.violation(wireErrors.staleConnection)
+  }
+
+  /** +OK comes before the message's own deliveries, so the permission is asked first. */
+  #publishVerbosely(account: Account, message: Message): number {
+    if (this.permissions !== null && !this.permissions.mayPublish(message.subject)) return denied
+    this.#outbox.appendText('+OK\r\n')
+    const { kind, sink, echo } = this
+    return publish(account, message, { kind, sink, echo, permissions: null })
   }
 
   #becomeOpen(identity: Identity): void {
