@@ -136,9 +136,9 @@ export class EdgeLeaf {
     await this.until(() => this.nodes.leafs.size === this.nodes.remoteCount)
   }
 
-  /** Looks whenever something happened; the case's own time limit ends it. */
-  async until(isTrue: () => boolean): Promise<void> {
-    while (!isTrue()) await new Promise(resolve => setTimeout(resolve, 5))
+  /** Waits for something that the other process brings about. */
+  until(isTrue: () => boolean): Promise<void> {
+    return until(isTrue)
   }
 
   close(): void {
@@ -162,6 +162,24 @@ export class EdgeLeaf {
       trace: line('TRC'),
     }
   }
+}
+
+/** Looks until it is true; throws when it does not become true, with the case as the reason. */
+export async function until(isTrue: () => boolean, msMax = 15_000): Promise<void> {
+  const endMs = performance.now() + msMax
+  while (!isTrue()) {
+    if (performance.now() > endMs) throw new Error(`never true: ${isTrue}`)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}
+
+/** Does something again and again until it has had its effect: for what crosses unacknowledged. */
+export async function repeated(doIt: () => void, isTrue: () => boolean): Promise<void> {
+  await until(() => {
+    if (isTrue()) return true
+    doIt()
+    return false
+  })
 }
 
 export const remoteDefaults: RemoteOptions = {
