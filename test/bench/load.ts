@@ -21,7 +21,7 @@ export interface Rate {
 const subject = 'bench'
 const sid = '1'
 /** One write of a publisher. */
-const batchBytes = 128 * 1024
+const batchBytes = 512 * 1024
 /** Published and not yet received by all: keeps the server busy, and its memory bounded. */
 const windowBytes = 8 * 1024 * 1024
 const readBytes = 512 * 1024

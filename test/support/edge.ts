@@ -10,6 +10,8 @@ import { type Exit, type Running, start } from './process.ts'
 export const edgeMain = fileURLToPath(new URL('../../edge/main.ts', import.meta.url))
 
 export interface EdgeOptions {
+  /** Server name; default edge. */
+  readonly name?: string
   /** JetStream, with this domain when it is a string. */
   readonly jetstream?: boolean | string
   /** Inside `jetstream { … }`, beside store_dir and domain. */
@@ -100,7 +102,7 @@ interface Places {
 }
 
 function confText(options: EdgeOptions, at: Places): string {
-  const lines = [`listen: "127.0.0.1:${at.port}"`, 'server_name: edge']
+  const lines = [`listen: "127.0.0.1:${at.port}"`, `server_name: ${options.name ?? 'edge'}`]
   if (options.jetstream) {
     const domain = typeof options.jetstream === 'string' ? `domain: ${options.jetstream}` : ''
     lines.push(

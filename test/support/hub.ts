@@ -10,6 +10,8 @@ import { type Exit, type Running, start } from './process.ts'
 export interface HubOptions {
   /** Default: the newest. */
   readonly version?: NatsVersion
+  /** Server name; default hub. */
+  readonly name?: string
   /** JetStream, with this domain when it is a string. */
   readonly jetstream?: boolean | string
   /** Listen for leaf nodes; a string is the text inside `leafnodes { … }` beside `listen`. */
@@ -43,7 +45,7 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
   const port = await freePort()
   const leafPort = options.leaf ? await freePort() : 0
   const monitorPort = options.monitor ? await freePort() : 0
-  const lines = [`listen: "127.0.0.1:${port}"`, 'server_name: hub']
+  const lines = [`listen: "127.0.0.1:${port}"`, `server_name: ${options.name ?? 'hub'}`]
   if (leafPort) {
     const inside = typeof options.leaf === 'string' ? options.leaf : ''
     lines.push(`leafnodes { listen: "127.0.0.1:${leafPort}"\n${inside} }`)
