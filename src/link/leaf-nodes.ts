@@ -1,10 +1,11 @@
 // All leaf-node connections of a server: the hubs it dials, the links that stand, and what
 // monitoring shows of them.
 
+import { randomInt } from 'node:crypto'
 import type { Leaf, LeafContext } from './leaf.ts'
 import type { LeafIdentity } from './leaf-handshake.ts'
 import { loopPrefix } from './leaf-permissions.ts'
-import { Remote, type RemoteOptions, type RemoteReports } from './remote.ts'
+import { bareUrl, Remote, type RemoteOptions, type RemoteReports } from './remote.ts'
 
 export interface LeafNodesOptions {
   readonly remotes: readonly RemoteOptions[]
@@ -12,46 +13,44 @@ export interface LeafNodesOptions {
   readonly reconnect: number
 }
 
-/** Totals of connections that are gone. */
-export interface LinkTotals {
-  inMsgs: number
-  inBytes: number
-  outMsgs: number
-  outBytes: number
-  slowConsumers: number
-  staleConnections: number
-}
-
 export interface LeafNodesParts {
   readonly links: LeafContext
   readonly options: LeafNodesOptions
   readonly reports: RemoteReports
   readonly identity: LeafIdentity
-  readonly totals: LinkTotals
   nextId(): number
 }
 
-/** One link in /leafz. */
+/** One link as /leafz and /varz read it. */
 export interface LeafView {
   readonly id: number
+  /** The other server's name. */
   readonly name: string
-  readonly is_spoke: boolean
+  readonly isSpoke: boolean
   readonly account: string
-  readonly ip: string
+  readonly host: string
   readonly port: number
-  readonly rtt: string
-  readonly in_msgs: number
-  readonly out_msgs: number
-  readonly in_bytes: number
-  readonly out_bytes: number
-  readonly subscriptions: number
-  readonly subscriptions_list?: readonly string[]
-  readonly compression: string
+  readonly rttMs: number
+  readonly inMsgs: number
+  readonly inBytes: number
+  readonly outMsgs: number
+  readonly outBytes: number
+  /** Subjects the other side has subscribed to. */
+  readonly subjects: readonly string[]
 }
 
 export class LeafNodes {
   /** The links that stand, by their id. */
   readonly leafs = new Map<number, Leaf>()
+  /** Of connections that are gone; live ones count in their own fields. */
+  readonly totals = {
+    inMsgs: 0,
+    inBytes: 0,
+    outMsgs: 0,
+    outBytes: 0,
+    slowConsumers: 0,
+    staleConnections: 0,
+  }
   readonly #parts: LeafNodesParts
   #remotes: readonly Remote[] = []
   /** Each account's own `$LDS.…`, the same on all its links. */
@@ -92,9 +91,21 @@ export class LeafNodes {
   }
 
   /** The rows of /leafz, by id. */
-  view(withSubscriptions = false): readonly LeafView[] {
-    const rows = [...this.leafs.values()].sort((a, b) => a.id - b.id)
-    return rows.map(leaf => viewOf(leaf, withSubscriptions))
+  view(): readonly LeafView[] {
+    return [...this.leafs.values()].sort((a, b) => a.id - b.id).map(viewOf)
+  }
+
+  /** `leaf` of /varz. Urls without their user and password. */
+  optionsView(): object {
+    const { remotes } = this.#parts.options
+    if (remotes.length === 0) return {}
+    return {
+      remotes: remotes.map(({ account, tls, urls }) => ({
+        local_account: account,
+        ...(tls === null ? {} : { tls_timeout: tls.timeout / 1000 }),
+        urls: urls.map(bareUrl),
+      })),
+    }
   }
 
   #changed(leaf: Leaf, isThere: boolean): void {
@@ -103,7 +114,7 @@ export class LeafNodes {
       return
     }
     this.leafs.delete(leaf.id)
-    const { totals } = this.#parts
+    const { totals } = this
     totals.inMsgs += leaf.inMsgs
     totals.inBytes += leaf.inBytes
     totals.outMsgs += leaf.outMsgs
@@ -122,39 +133,17 @@ export class LeafNodes {
   }
 }
 
-function viewOf(leaf: Leaf, withSubscriptions: boolean): LeafView {
-  return {
-    id: leaf.id,
-    name: leaf.remoteName,
-    is_spoke: leaf.isSpoke,
-    account: leaf.account.name,
-    ip: leaf.host,
-    port: leaf.port,
-    rtt: goDuration(leaf.rttMs),
-    in_msgs: leaf.inMsgs,
-    out_msgs: leaf.outMsgs,
-    in_bytes: leaf.inBytes,
-    out_bytes: leaf.outBytes,
-    subscriptions: leaf.subscriptions.size,
-    ...(withSubscriptions
-      ? { subscriptions_list: [...leaf.subscriptions.values()].map(sub => sub.subject) }
-      : {}),
-    compression: 'off',
-  }
+function viewOf(leaf: Leaf): LeafView {
+  const { id, remoteName: name, isSpoke, account, host, port, rttMs } = leaf
+  const { inMsgs, inBytes, outMsgs, outBytes } = leaf
+  const subjects = Array.from(leaf.subscriptions.values(), ({ subject }) => subject)
+  const figures = { rttMs, inMsgs, inBytes, outMsgs, outBytes }
+  return { id, name, isSpoke, account: account.name, host, port, ...figures, subjects }
 }
 
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 /** 22 letters and digits, as a nuid has. */
 function newToken(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(22))
-  return Array.from(bytes, byte => letters[byte % letters.length]).join('')
-}
-
-/** As Go prints a duration of less than a minute: `1.234567ms`, `1.5s`. */
-function goDuration(ms: number): string {
-  if (ms <= 0) return '0s'
-  const trimmed = (value: number, digits: number) => String(Number(value.toFixed(digits)))
-  if (ms < 1) return `${trimmed(ms * 1000, 3)}µs`
-  return ms < 1000 ? `${trimmed(ms, 6)}ms` : `${trimmed(ms / 1000, 9)}s`
+  return Array.from({ length: 22 }, () => letters[randomInt(letters.length)]).join('')
 }

@@ -263,7 +263,12 @@ export function isRemoteUrl(text: string): boolean {
   }
 }
 
-function hostPort({ host, port }: Address): string {
+/** `host:port` of a url, without secrets. */
+export function bareUrl(text: string): string {
+  return isRemoteUrl(text) ? hostPort(readUrl(text)) : ''
+}
+
+function hostPort({ host, port }: { host: string; port: number }): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
 }
 

@@ -36,14 +36,6 @@ export class EdgeLeaf {
   readonly nodes: LeafNodes
   readonly context: LeafContext
   readonly lines: string[] = []
-  readonly totals = {
-    inMsgs: 0,
-    inBytes: 0,
-    outMsgs: 0,
-    outBytes: 0,
-    slowConsumers: 0,
-    staleConnections: 0,
-  }
   readonly #accounts = new Map<string, Account>()
   #waiting: (() => void)[] = []
   #lastId = 4
@@ -85,7 +77,6 @@ export class EdgeLeaf {
         domain: options.domain ?? '',
         jetstream: options.jetstream ?? false,
       },
-      totals: this.totals,
       nextId: () => ++this.#lastId,
     })
   }
