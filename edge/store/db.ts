@@ -1,0 +1,212 @@
+// SQLite, and the only file that knows better-sqlite3.
+//
+// A Db is one connection and, for a file, two descriptors of our own: one of the database file and
+// one of its WAL, both for fdatasync on the thread pool. They stay open until after SQLite has
+// closed: closing any descriptor of the database file drops the POSIX locks SQLite holds on it.
+//
+// SQLite itself never syncs while we run (synchronous=OFF): commit.ts does, off the loop.
+
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import Database from 'better-sqlite3'
+
+/** Before this one a WAL reset could lose commits made by a second connection. */
+const versionMin = [3, 51, 3] as const
+
+const cacheKiB = 2048
+const pageBytes = 4096
+
+/** What can be bound: numbers are exact up to 2^53, null is NULL. */
+export type Value = number | string | Buffer | null
+
+export interface Statement {
+  run(...values: Value[]): { readonly changes: number }
+  /** One row as an array of columns. */
+  get(...values: Value[]): readonly Value[] | undefined
+  /** All rows as arrays of columns. */
+  all(...values: Value[]): readonly (readonly Value[])[]
+}
+
+/** Outcome of one `wal_checkpoint`. */
+export interface Checkpointed {
+  readonly complete: boolean
+  readonly walFrames: number
+}
+
+/** Says why this SQLite cannot be used, or nothing. */
+export function versionProblem(version: string): string | undefined {
+  const parts = version.split('.').map(Number)
+  for (const [i, min] of versionMin.entries()) {
+    const part = parts[i] ?? 0
+    if (part > min) return undefined
+    if (part < min) return `SQLite ${version} is older than ${versionMin.join('.')}`
+  }
+  return undefined
+}
+
+export class Db {
+  /** Path of the database file; '' for one in memory. */
+  readonly file: string
+  #raw: Database.Database | null
+  #dbFd = -1
+  #walFd = -1
+  readonly #statements = new Map<string, Statement>()
+
+  /** Opens or creates; throws SQLite's error for a file that is not a database. */
+  constructor(file: string) {
+    this.file = file
+    const raw = new Database(file === '' ? ':memory:' : file)
+    this.#raw = raw
+    try {
+      const problem = versionProblem(String(raw.prepare('SELECT sqlite_version()').pluck().get()))
+      if (problem) throw new Error(problem)
+      raw.pragma(`page_size=${pageBytes}`)
+      raw.pragma(`cache_size=-${cacheKiB}`)
+      raw.pragma('mmap_size=0')
+      raw.pragma('temp_store=MEMORY')
+      if (file === '') return
+      raw.pragma('journal_mode=WAL')
+      raw.pragma('wal_autocheckpoint=0')
+      // Until `unsync()`: what opening and migrating write is synced by SQLite itself.
+      raw.pragma('synchronous=FULL')
+      // Reads the schema and makes SQLite open the WAL, so that its file is there.
+      raw.prepare('SELECT count(*) FROM sqlite_schema').get()
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  get #db(): Database.Database {
+    if (!this.#raw) throw new Error('database is closed')
+    return this.#raw
+  }
+
+  get inTransaction(): boolean {
+    return this.#raw?.inTransaction ?? false
+  }
+
+  /** From here on commits only append to the WAL; takes the descriptors commit.ts syncs. */
+  unsync(): void {
+    this.#db.pragma('synchronous=OFF')
+    if (this.file === '') return
+    this.#dbFd = fs.openSync(this.file, 'r+')
+    this.#walFd = fs.openSync(`${this.file}-wal`, 'r+')
+    fs.fdatasyncSync(this.#walFd)
+    fs.fdatasyncSync(this.#dbFd)
+    syncDirectory(path.dirname(this.file))
+  }
+
+  exec(sql: string): void {
+    this.#db.exec(sql)
+  }
+
+  /** Prepares once; the same text gives the same statement. */
+  prepare(sql: string): Statement {
+    let statement = this.#statements.get(sql)
+    if (!statement) {
+      const made = this.#db.prepare<Value[], readonly Value[]>(sql)
+      statement = made.reader ? (made.raw() as Statement) : (made as unknown as Statement)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  /** First column of the first row. */
+  value(sql: string, ...values: Value[]): Value | undefined {
+    return this.prepare(sql).get(...values)?.[0]
+  }
+
+  walBytes(): number {
+    return this.#walFd < 0 ? 0 : fs.fstatSync(this.#walFd).size
+  }
+
+  fileBytes(): number {
+    return this.#dbFd < 0 ? 0 : fs.fstatSync(this.#dbFd).size
+  }
+
+  syncWal(done: (error: Error | null) => void): void {
+    fs.fdatasync(this.#walFd, done)
+  }
+
+  syncWalNow(): void {
+    fs.fdatasyncSync(this.#walFd)
+  }
+
+  syncFile(done: (error: Error | null) => void): void {
+    fs.fdatasync(this.#dbFd, done)
+  }
+
+  syncFileNow(): void {
+    fs.fdatasyncSync(this.#dbFd)
+  }
+
+  /** Copies pages from the WAL to the database file; incomplete while another process reads. */
+  checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): Checkpointed {
+    const rows = this.#db.pragma(`wal_checkpoint(${mode})`) as {
+      busy: number
+      log: number
+      checkpointed: number
+    }[]
+    const row = rows[0] ?? { busy: 1, log: 0, checkpointed: 0 }
+    return { complete: row.busy === 0 && row.log === row.checkpointed, walFrames: row.log }
+  }
+
+  /** Idempotent. SQLite's own closing checkpoint runs with its own syncs. */
+  close(): void {
+    const raw = this.#raw
+    if (!raw) return
+    this.#raw = null
+    this.#statements.clear()
+    try {
+      if (raw.inTransaction) raw.exec('ROLLBACK')
+      if (this.#walFd >= 0) raw.pragma('synchronous=FULL')
+    } finally {
+      raw.close()
+      if (this.#walFd >= 0) fs.closeSync(this.#walFd)
+      if (this.#dbFd >= 0) fs.closeSync(this.#dbFd)
+      this.#walFd = -1
+      this.#dbFd = -1
+    }
+  }
+}
+
+/**
+ * Keeps a second process out of a directory for as long as this one lives: a lock the system
+ * drops with the process, held through SQLite because Node has none of its own.
+ */
+export class DirectoryLock {
+  #raw: Database.Database | null
+
+  /** Throws when another process holds the directory. */
+  constructor(dir: string) {
+    fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+    const raw = new Database(path.join(dir, 'store.lock'), { timeout: 0 })
+    try {
+      raw.pragma('journal_mode=MEMORY')
+      raw.pragma('synchronous=OFF')
+      raw.exec('BEGIN EXCLUSIVE')
+    } catch (error) {
+      raw.close()
+      if ((error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error
+      throw new Error(`store directory ${dir} is in use by another process`)
+    }
+    this.#raw = raw
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#raw?.close()
+    this.#raw = null
+  }
+}
+
+/** Makes names that were created, renamed or removed in a directory survive a power cut. */
+export function syncDirectory(dir: string): void {
+  const fd = fs.openSync(dir, 'r')
+  try {
+    fs.fsyncSync(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
+}

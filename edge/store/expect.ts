@@ -1,0 +1,37 @@
+// What a publisher may demand of a stream before its message is stored, in nats-server's order
+// (reference 6.5, the captures): sequence of the subject, of the stream, last id, rollup.
+
+import { hasWildcard } from '../../src/subject/subject.ts'
+import { rollupFailed, streamSealed, wrongLastMsgId, wrongLastSequence } from './errors.ts'
+import type { ApiError, AppendOptions, NewMessage } from './shapes.ts'
+import type { StoreStream } from './stream.ts'
+
+/** The error of the first expectation that does not hold. */
+export function expectationFailure(
+  stream: StoreStream,
+  message: NewMessage,
+  options: AppendOptions,
+): ApiError | undefined {
+  if (stream.config.sealed) return streamSealed
+  if (options.expectedLastSubjectSeq !== undefined) {
+    const asked = options.expectedLastSubjectSeqSubject ?? message.subject
+    const last = lastSeqOf(stream, asked)
+    if (last !== options.expectedLastSubjectSeq) return wrongLastSequence(last)
+  }
+  if (options.expectedLastSeq !== undefined && options.expectedLastSeq !== stream.lastSeq) {
+    return wrongLastSequence(stream.lastSeq)
+  }
+  const lastId = options.expectedLastMsgId
+  if (lastId !== undefined && lastId !== '' && lastId !== stream.dedupe.lastId) {
+    return wrongLastMsgId(stream.dedupe.lastId)
+  }
+  if (options.rollup === undefined) return undefined
+  const { allow_rollup_hdrs, deny_purge } = stream.config
+  return allow_rollup_hdrs && !deny_purge ? undefined : rollupFailed('rollup not permitted')
+}
+
+function lastSeqOf(stream: StoreStream, subject: string): number {
+  if (!hasWildcard(subject)) return stream.lastSeqOf(subject)
+  const entries = stream.interned.matching(stream.reader.filter([subject]))
+  return entries.reduce((last, entry) => Math.max(last, stream.lastSeqOf(entry.name)), 0)
+}

@@ -1,0 +1,218 @@
+// Opening the store's database whatever state it is in (invariant 5). A file that is damaged is
+// moved aside with its date, what can still be read is copied into a new one, and what happened
+// is told. A store of a newer version is left alone: that is an error for the operator.
+
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Log } from '../../src/base/log.ts'
+import { isDiskError } from './commit.ts'
+import { Db, type Value, syncDirectory } from './db.ts'
+import { ForeignDatabase, type Tables, idOf, prepareSchema, seqsMax } from './schema.ts'
+import { sizeOf } from './retention.ts'
+
+export const fileName = 'store.db'
+
+export interface Opened {
+  readonly db: Db
+  /** What was wrong, for the log and for health. */
+  readonly problems: readonly string[]
+}
+
+/** Opens the store of a directory; `nowMs` dates what is moved aside. */
+export function openStore(dir: string, tables: Tables, log: Log, nowMs: number): Opened {
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const file = path.join(dir, fileName)
+  let db: Db | null = null
+  try {
+    db = new Db(file)
+    prepareSchema(db, tables)
+    const wrong = plausible(db)
+    if (!wrong) return { db, problems: [] }
+    db.close()
+    return repair(file, tables, log, nowMs, wrong)
+  } catch (error) {
+    db?.close()
+    if (error instanceof ForeignDatabase || isDamage(error)) {
+      return repair(file, tables, log, nowMs, (error as Error).message)
+    }
+    throw error
+  }
+}
+
+/** True for what SQLite says of a file that is not, or no longer, a sound database. */
+export function isDamage(error: unknown): boolean {
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
+  return typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB|FORMAT|ERROR)/.test(code)
+}
+
+/** Cheap questions only, whatever the store holds: it must start at once. */
+function plausible(db: Db): string | undefined {
+  const without = db.value(
+    `SELECT count(*) FROM stream s LEFT JOIN stream_state t ON t.stream = s.id
+       WHERE t.stream IS NULL`,
+  )
+  if (without !== 0) return 'a stream has no state'
+  for (const row of db.prepare('SELECT stream, first, last, count FROM stream_state').all()) {
+    const [id = 0, first = 0, last = 0, count = 0] = row.map(Number)
+    const range = 'FROM message WHERE id >= ? AND id < ?'
+    const ends = [idOf(id, 0), idOf(id + 1, 0)] as const
+    const low = Number(db.value(`SELECT min(id) ${range}`, ...ends) ?? 0) % seqsMax
+    const high = Number(db.value(`SELECT max(id) ${range}`, ...ends) ?? 0) % seqsMax
+    if (count === 0 ? low !== 0 : low !== first || high > last) {
+      return `stream ${id} does not hold what its state says`
+    }
+  }
+  return undefined
+}
+
+function repair(file: string, tables: Tables, log: Log, nowMs: number, why: string): Opened {
+  const aside = moveAside(file, nowMs)
+  log.error(`JetStream store is damaged (${why}), moved to ${aside}`)
+  const db = new Db(file)
+  prepareSchema(db, tables)
+  const copied = copyAll(aside, db)
+  const problem = `store was damaged (${why}); ${copied} messages salvaged, rest in ${aside}`
+  log.warn(`JetStream store: ${copied} messages salvaged`)
+  return { db, problems: [problem] }
+}
+
+/** Renames the database with its WAL; its shared memory is worthless. */
+function moveAside(file: string, nowMs: number): string {
+  const date = new Date(nowMs)
+    .toISOString()
+    .replaceAll(':', '-')
+    .replace(/\.\d+Z$/, 'Z')
+  let aside = `${file}.damaged-${date}`
+  for (let n = 2; fs.existsSync(aside); n++) aside = `${file}.damaged-${date}-${n}`
+  if (fs.existsSync(`${file}-wal`)) fs.renameSync(`${file}-wal`, `${aside}-wal`)
+  fs.rmSync(`${file}-shm`, { force: true })
+  if (fs.existsSync(file)) fs.renameSync(file, aside)
+  syncDirectory(path.dirname(file))
+  return aside
+}
+
+/** Copies what can be read; returns the number of messages. */
+function copyAll(aside: string, to: Db): number {
+  let from: Db | null = null
+  try {
+    from = new Db(aside)
+    from.value('SELECT count(*) FROM sqlite_schema')
+  } catch (error) {
+    from?.close()
+    if (isDamage(error) || isDiskError(error)) return 0
+    throw error
+  }
+  try {
+    to.exec('BEGIN')
+    for (const row of to.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all()) {
+      copyTable(from, to, String(row[0]))
+    }
+    const count = mend(to)
+    to.exec('COMMIT')
+    return count
+  } finally {
+    from.close()
+  }
+}
+
+/** Row by row from the front until it breaks, then from the back. */
+function copyTable(from: Db, to: Db, table: string): void {
+  const key = keyOf(to, table)
+  if (!key) return
+  for (const order of ['ASC', 'DESC']) {
+    let last: readonly Value[] | null = null
+    for (;;) {
+      const beyond: string = last
+        ? `WHERE (${key.join()}) ${order === 'ASC' ? '>' : '<'} (${key.map(() => '?').join()})`
+        : ''
+      const sort = key.map(column => `${column} ${order}`).join()
+      const keyValues: readonly Value[] = last ?? []
+      const row = readRow(
+        from,
+        `SELECT ${key.join()}, * FROM ${table} ${beyond} ORDER BY ${sort} LIMIT 1`,
+        keyValues,
+      )
+      if (row === 'broken') break
+      if (!row) return
+      last = row.slice(0, key.length)
+      const values = row.slice(key.length)
+      to.prepare(`INSERT OR IGNORE INTO ${table} VALUES(${values.map(() => '?').join()})`).run(
+        ...values,
+      )
+    }
+  }
+}
+
+function readRow(
+  from: Db,
+  sql: string,
+  values: readonly Value[],
+): readonly Value[] | undefined | 'broken' {
+  try {
+    return from.prepare(sql).get(...values)
+  } catch (error) {
+    if (isDamage(error) || isDiskError(error)) return 'broken'
+    throw error
+  }
+}
+
+function keyOf(db: Db, table: string): readonly string[] | undefined {
+  const columns = db.prepare(`SELECT name, pk FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk`)
+  const key = columns.all(table).map(row => String(row[0]))
+  return key.length > 0 ? key : undefined
+}
+
+/** Makes states and subjects say what the salvaged messages are; returns how many there are. */
+function mend(db: Db): number {
+  db.exec(`
+    DELETE FROM message WHERE id / ${seqsMax} NOT IN (SELECT id FROM stream);
+    DELETE FROM message WHERE subject NOT IN (SELECT id FROM subject);
+    DELETE FROM subject WHERE stream NOT IN (SELECT id FROM stream)
+      OR id NOT IN (SELECT subject FROM message);
+    DELETE FROM stream_state WHERE stream NOT IN (SELECT id FROM stream);
+    UPDATE subject SET count = (SELECT count(*) FROM message m WHERE m.subject = subject.id),
+      last = (SELECT max(id) % ${seqsMax} FROM message m WHERE m.subject = subject.id);`)
+  for (const row of db.prepare('SELECT id, config FROM stream').all()) mendState(db, row)
+  return Number(db.value('SELECT count(*) FROM message'))
+}
+
+function mendState(db: Db, row: readonly Value[]): void {
+  const id = Number(row[0])
+  const old = db.prepare('SELECT last, last_time, keyed FROM stream_state WHERE stream = ?').get(id)
+  const messages = db.prepare(
+    `SELECT m.id, m.time, length(CAST(j.name AS BLOB)), length(m.headers), length(m.payload),
+         m.keyed FROM message m JOIN subject j ON j.id = m.subject
+         WHERE m.id > ? AND m.id < ? ORDER BY m.id LIMIT 1000`,
+  )
+  let count = 0
+  let bytes = 0
+  let first = 0
+  let last = 0
+  let lastTime = Number(old?.[1] ?? 0)
+  let keyed = Number(old?.[2] ?? 0)
+  for (let after = idOf(id, 0); ; ) {
+    const read = messages.all(after, idOf(id + 1, 0))
+    for (const [key, time, name, headers, payload, isKeyed] of read.map(one => one.map(Number))) {
+      count++
+      bytes += sizeOf('file', name as number, headers as number, payload as number)
+      last = (key as number) % seqsMax
+      first ||= last
+      lastTime = Math.max(lastTime, time as number)
+      keyed = isKeyed as number
+      after = key as number
+    }
+    if (read.length < 1000) break
+  }
+  last = Math.max(last, Number(old?.[0] ?? 0))
+  const subjects = db.value('SELECT count(*) FROM subject WHERE stream = ?', id) ?? 0
+  db.prepare('INSERT OR REPLACE INTO stream_state VALUES(?, ?, ?, ?, ?, ?, ?, ?)').run(
+    id,
+    count === 0 ? last + 1 : first,
+    last,
+    count,
+    bytes,
+    subjects,
+    lastTime,
+    keyed,
+  )
+}

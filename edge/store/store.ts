@@ -1,0 +1,372 @@
+// The store: one directory, one SQLite database, all streams of all accounts.
+//
+// It always starts (invariant 5): a damaged database is salvaged, a wrong clock is lived with. It
+// refuses two things only: a directory another process holds, and a store of a newer version.
+
+import type { Clock, Timer } from '../../src/base/clock.ts'
+import type { Log } from '../../src/base/log.ts'
+import type { Turn } from '../../src/base/turn.ts'
+import { Commit, type Participant } from './commit.ts'
+import { consumerTables } from './consumer/schema.ts'
+import { type Db, DirectoryLock } from './db.ts'
+import { insufficientStorage, maximumStreams, streamGeneral } from './errors.ts'
+import { type Vault, openMemory } from './memory.ts'
+import { enforceAll, expire, expiryUs } from './retention.ts'
+import { Rows } from './rows.ts'
+import { openStore } from './salvage.ts'
+import { type Tables, idOf, seqsMax, streamsMax } from './schema.ts'
+import type { ApiError, Durable, Stream, StreamConfig } from './shapes.ts'
+import { StoreStream } from './stream.ts'
+import { StoreTime } from './time.ts'
+
+export interface StoreOptions {
+  readonly dir: string
+  readonly log: Log
+  readonly clock: Clock
+  readonly turn: Turn
+  /** null: an acknowledgement means on disk. A duration: at most this long before it is. */
+  readonly syncIntervalMs?: number | null
+  /** A checkpoint follows when the WAL is longer. */
+  readonly walBytesMax?: number
+  /** What may wait for the disk in memory; beyond it appends are refused. */
+  readonly queueBytesMax?: number
+  /** Tables of other nouns in the same database, e.g. MQTT sessions. */
+  readonly tables?: Tables
+}
+
+const walBytesMaxDefault = 4 * 1024 * 1024
+const queueBytesMaxDefault = 32 * 1024 * 1024
+/** How often the clock is persisted while messages come. */
+const timeSaveUs = 10_000_000
+const expireRetryMs = 50
+const expireMsMax = 60_000
+
+export class Store implements Participant {
+  readonly options: StoreOptions
+  readonly time: StoreTime
+  /** What was found wrong at start, for health. */
+  readonly problems: string[] = []
+  readonly #streams = new Map<string, StoreStream>()
+  #lock: DirectoryLock | null = null
+  #file: Vault | null = null
+  #memory: Vault | null = null
+  #timer: Timer | null = null
+  #timeSavedUs = 0
+
+  constructor(options: StoreOptions) {
+    this.options = options
+    this.time = new StoreTime(options.clock)
+  }
+
+  /** Opens the directory and loads its streams. */
+  async start(): Promise<void> {
+    const { dir, log, clock, turn } = this.options
+    const tables = [...consumerTables, ...(this.options.tables ?? [])]
+    this.#lock = new DirectoryLock(dir)
+    const { db, problems } = openStore(dir, tables, log, clock.wallMs())
+    this.problems.push(...problems)
+    db.unsync()
+    const commit = new Commit({
+      db,
+      log,
+      clock,
+      turn,
+      syncIntervalMs: this.options.syncIntervalMs ?? null,
+      walBytesMax: this.options.walBytesMax ?? walBytesMaxDefault,
+      queueBytesMax: this.options.queueBytesMax ?? queueBytesMaxDefault,
+    })
+    this.#file = { db, commit, rows: new Rows(db) }
+    this.#startTime(db)
+    for (const row of db.prepare('SELECT id, account, name, created, config FROM stream').all()) {
+      const [id, account, name, created, config] = row
+      const stream = this.#made(
+        this.#file,
+        Number(id),
+        String(account),
+        JSON.parse(String(config)) as StreamConfig,
+        Number(created),
+      )
+      stream.load()
+      this.#streams.set(keyOf(String(account), String(name)), stream)
+    }
+    this.#expire()
+  }
+
+  /** Commits what waits, closes the files. Idempotent. */
+  async close(): Promise<void> {
+    const file = this.#file
+    this.#file = null
+    this.#timer?.cancel()
+    this.#timer = null
+    if (file) {
+      if (!file.commit.sick) file.commit.touch(this, 0)
+      await file.commit.close()
+      file.db.close()
+    }
+    if (this.#memory) {
+      await this.#memory.commit.close()
+      this.#memory.db.close()
+      this.#memory = null
+    }
+    this.#lock?.close()
+    this.#lock = null
+  }
+
+  /** The file's commit group: consumers, sessions and acknowledgements wait for it. */
+  get commit(): Commit {
+    return this.#vault.commit
+  }
+
+  get durable(): Durable {
+    return this.#vault.commit
+  }
+
+  get db(): Db {
+    return this.#vault.db
+  }
+
+  nowUs(): number {
+    return this.time.nowUs()
+  }
+
+  /** What is wrong now; empty when all is well. */
+  health(): readonly string[] {
+    const sick = this.#file?.commit.sick
+    return sick ? [...this.problems, `store cannot write: ${sick.message}`] : this.problems
+  }
+
+  *streamsOf(account: string): Generator<StoreStream> {
+    for (const stream of this.#streams.values()) if (stream.account === account) yield stream
+  }
+
+  *accounts(): Generator<string> {
+    yield* new Set([...this.#streams.values()].map(stream => stream.account))
+  }
+
+  stream(account: string, name: string): StoreStream | undefined {
+    return this.#streams.get(keyOf(account, name))
+  }
+
+  /** The config is checked already; what the store cannot hold is an error all the same. */
+  create(account: string, config: StreamConfig): StoreStream | ApiError {
+    const key = keyOf(account, config.name)
+    const firstSeq = config.first_seq ?? 0
+    if (this.#streams.has(key)) return streamGeneral('stream name already in use')
+    if (firstSeq >= seqsMax) return streamGeneral(`first sequence must be below ${seqsMax}`)
+    const vault = config.storage === 'memory' ? this.#openMemory() : this.#vault
+    if (vault.commit.sick) return insufficientStorage
+    const id = this.#freeId(vault)
+    if (id > streamsMax) return maximumStreams
+    vault.commit.begin()
+    const { db } = vault
+    const createdUs = this.time.nowUs()
+    const last = Math.max(0, firstSeq - 1)
+    const keyed = isKeyed(config) ? 1 : 0
+    db.prepare('INSERT INTO stream VALUES(?, ?, ?, ?, ?)').run(
+      id,
+      account,
+      config.name,
+      createdUs,
+      JSON.stringify(config),
+    )
+    db.prepare('INSERT INTO stream_state VALUES(?, ?, ?, 0, 0, 0, 0, ?)').run(
+      id,
+      last + 1,
+      last,
+      keyed,
+    )
+    const stream = this.#made(vault, id, account, config, createdUs)
+    stream.load()
+    this.#streams.set(key, stream)
+    vault.commit.touch(this, 0)
+    return stream
+  }
+
+  /** Changes the stream's config in place; it is brought under its new limits at once. */
+  update(stream: Stream, config: StreamConfig): ApiError | null {
+    const known = this.#streams.get(keyOf(stream.account, stream.config.name))
+    if (!known || known !== stream) return streamGeneral('stream is gone')
+    const { commit } = known
+    if (commit.sick) return insufficientStorage
+    commit.begin()
+    known.rows.db
+      .prepare('UPDATE stream SET config = ? WHERE id = ?')
+      .run(JSON.stringify(config), known.id)
+    known.config = config
+    known.setKeyed(isKeyed(config))
+    enforceAll(known)
+    commit.touch(this, 0)
+    this.#expire()
+    return null
+  }
+
+  delete(stream: Stream): ApiError | null {
+    const key = keyOf(stream.account, stream.config.name)
+    const known = this.#streams.get(key)
+    if (!known || known !== stream) return streamGeneral('stream is gone')
+    const { commit } = known
+    if (commit.sick) return insufficientStorage
+    known.settle()
+    const { db } = known.rows
+    db.prepare('DELETE FROM message WHERE id >= ? AND id < ?').run(
+      idOf(known.id, 0),
+      idOf(known.id + 1, 0),
+    )
+    db.prepare('DELETE FROM subject WHERE stream = ?').run(known.id)
+    db.prepare('DELETE FROM stream_state WHERE stream = ?').run(known.id)
+    db.prepare('DELETE FROM stream WHERE id = ?').run(known.id)
+    known.close()
+    this.#streams.delete(key)
+    commit.touch(this, 0)
+    return null
+  }
+
+  view(): object {
+    const commit = this.#file?.commit
+    return {
+      streams: this.#streams.size,
+      file_bytes: this.#file?.db.fileBytes() ?? 0,
+      wal_bytes: this.#file?.db.walBytes() ?? 0,
+      groups: commit?.groups ?? 0,
+      checkpoints: commit?.checkpoints ?? 0,
+      blocked_checkpoints: commit?.blockedCheckpoints ?? 0,
+      queue_bytes: commit?.queueBytes ?? 0,
+      problems: this.health(),
+    }
+  }
+
+  // ---- Participant: the clock is persisted with the groups ----
+
+  flush(): void {
+    const db = this.#file?.db
+    if (db?.inTransaction) this.#saveTime(db)
+  }
+
+  synced(): void {
+    if (this.#timer === null) this.#expire()
+  }
+
+  /** Streams made or deleted by a group that was rolled back. */
+  undone(): void {
+    const rows = this.#vault.db
+      .prepare('SELECT id, account, name, config, created FROM stream')
+      .all()
+    const there = new Set<string>()
+    for (const [id, account, name, config, created] of rows) {
+      const key = keyOf(String(account), String(name))
+      const parsed = JSON.parse(String(config)) as StreamConfig
+      there.add(key)
+      const known = this.#streams.get(key)
+      if (known) {
+        known.config = parsed
+        known.undone()
+        continue
+      }
+      const again = this.#made(this.#vault, Number(id), String(account), parsed, Number(created))
+      again.load()
+      this.#streams.set(key, again)
+    }
+    for (const [key, stream] of this.#streams) {
+      if (stream.config.storage === 'file' && !there.has(key)) this.#streams.delete(key)
+    }
+  }
+
+  // ---- inside ----
+
+  get #vault(): Vault {
+    if (!this.#file) throw new Error('store is closed')
+    return this.#file
+  }
+
+  #openMemory(): Vault {
+    const { log, clock, turn } = this.options
+    const queueBytesMax = this.options.queueBytesMax ?? queueBytesMaxDefault
+    this.#memory ??= openMemory({ log, clock, turn, queueBytesMax })
+    return this.#memory
+  }
+
+  #made(
+    vault: Vault,
+    id: number,
+    account: string,
+    config: StreamConfig,
+    createdUs: number,
+  ): StoreStream {
+    const { rows, commit } = vault
+    const onFlush = (): void => this.#flushed()
+    return new StoreStream({
+      id,
+      account,
+      config,
+      createdUs,
+      rows,
+      commit,
+      time: this.time,
+      onFlush,
+    })
+  }
+
+  /** The lowest number no stream has: numbers are few, and a deleted stream's rows are gone. */
+  #freeId(vault: Vault): number {
+    const row = vault.db.value(
+      `SELECT min(id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT id FROM stream)
+         WHERE id + 1 NOT IN (SELECT id FROM stream)`,
+    )
+    return Number(row)
+  }
+
+  #startTime(db: Db): void {
+    const jumps = db.value(`SELECT value FROM meta WHERE key = 'jumps'`) ?? ''
+    const saved = Number(db.value(`SELECT value FROM meta WHERE key = 'time'`) ?? 0)
+    const newest = Number(db.value('SELECT coalesce(max(last_time), 0) FROM stream_state'))
+    this.time.start(String(jumps), Math.max(saved, newest))
+  }
+
+  #saveTime(db: Db): void {
+    const nowUs = this.time.nowUs()
+    const jumps = this.time.takeChanged()
+    if (jumps === undefined && nowUs - this.#timeSavedUs < timeSaveUs) return
+    const save = db.prepare('INSERT OR REPLACE INTO meta VALUES(?, ?)')
+    save.run('time', nowUs)
+    if (jumps !== undefined) save.run('jumps', jumps)
+    this.#timeSavedUs = nowUs
+  }
+
+  /** A stream is being written: the clock goes with it, and a timer for its ages is set. */
+  #flushed(): void {
+    const file = this.#file
+    if (!file) return
+    if (file.db.inTransaction) this.#saveTime(file.db)
+    if (this.#timer === null) this.#schedule()
+  }
+
+  /** Drops what is too old in every stream and sets the timer for the next. */
+  #expire(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    let soon = false
+    for (const stream of this.#streams.values()) {
+      if (stream.commit.sick) continue
+      if (!expire(stream)) soon = true
+    }
+    this.#schedule(soon ? expireRetryMs : undefined)
+  }
+
+  #schedule(inMs?: number): void {
+    let dueUs = Number.POSITIVE_INFINITY
+    for (const stream of this.#streams.values()) {
+      dueUs = Math.min(dueUs, expiryUs(stream) ?? Number.POSITIVE_INFINITY)
+    }
+    if (dueUs === Number.POSITIVE_INFINITY && inMs === undefined) return
+    const ms = inMs ?? Math.ceil((dueUs - this.time.nowUs()) / 1000)
+    const bounded = Math.min(Math.max(ms, 1), expireMsMax)
+    this.#timer = this.options.clock.after(bounded, () => this.#expire())
+  }
+}
+
+const keyOf = (account: string, name: string): string => `${account} ${name}`
+
+/** Whether finding the oldest message of a subject must be quick. */
+function isKeyed(config: StreamConfig): boolean {
+  return config.max_msgs_per_subject > 1
+}

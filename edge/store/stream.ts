@@ -1,0 +1,512 @@
+// A stream on SQLite: appending, removing, and what a group writes.
+//
+// RAM holds the state (a few numbers), the rows that gather until the next group (bounded by the
+// commit's queue), the sequences removed since, a bounded cache of subjects and the bounded window
+// of message ids: constant, whatever the stream holds.
+//
+// Invariant 1 is kept by commit.ts; invariant 2 here: `readableSeq` moves in `synced`, which is
+// called once the group is on disk, and nothing after it is ever read. S1, S2, S5 of schema.ts
+// are kept in `flush`.
+
+import type { Commit, Participant } from './commit.ts'
+import { Dedupe, msgIdOf } from './dedupe.ts'
+import { insufficientStorage, storeFailed, streamNotMatch } from './errors.ts'
+import { expectationFailure } from './expect.ts'
+import { Reader, type Shelf } from './reader.ts'
+import { type Trimmed, discardFailure, enforceLimits, purgeStream, sizeOf } from './retention.ts'
+import type { Rows } from './rows.ts'
+import { idOf, seqsMax } from './schema.ts'
+import type {
+  AppendOptions,
+  Appended,
+  NewMessage,
+  StoredMessage,
+  Stream,
+  StreamConfig,
+  StreamListener,
+  StreamState,
+} from './shapes.ts'
+import { type SubjectEntry, Subjects } from './subjects.ts'
+import type { StoreTime } from './time.ts'
+
+/** A message that waits for the next group. */
+interface Waiting {
+  readonly seq: number
+  readonly subject: SubjectEntry
+  readonly timeUs: number
+  readonly headers: Buffer | null
+  readonly payload: Buffer | null
+  readonly headerBytes: number
+  readonly payloadBytes: number
+}
+
+/** What eviction must know of a message. */
+export interface MessageMeta {
+  readonly subject: SubjectEntry
+  readonly bytes: number
+}
+
+export interface StreamParts {
+  readonly id: number
+  readonly account: string
+  readonly config: StreamConfig
+  readonly createdUs: number
+  readonly rows: Rows
+  readonly commit: Commit
+  readonly time: StoreTime
+  /** The stream is being written, inside the transaction. */
+  readonly onFlush: () => void
+}
+
+/** Memory a waiting row takes beside its bytes, about. */
+const rowBytes = 200
+
+export class StoreStream implements Stream, Shelf, Participant {
+  readonly id: number
+  readonly account: string
+  readonly createdUs: number
+  readonly rows: Rows
+  readonly commit: Commit
+  readonly time: StoreTime
+  readonly interned: Subjects
+  readonly reader: Reader
+  readonly removed = new Set<number>()
+  readonly dedupe = new Dedupe()
+  config: StreamConfig
+  firstSeq = 1
+  lastSeq = 0
+  messages = 0
+  bytes = 0
+  subjectCount = 0
+  keyed = false
+  readableSeq = 0
+  #lastTimeUs = 0
+  #firstTime = { seq: 0, timeUs: 0 }
+  /** Rows not yet in the database, by sequence without gaps; null: removed or skipped. */
+  #waiting: (Waiting | null)[] = []
+  #waitingFrom = 1
+  /** The lowest sequence that may have a row. */
+  #rowsFrom = 1
+  #flushedSeq = 0
+  #closed = false
+  readonly #onFlush: () => void
+  readonly #listeners = new Set<StreamListener>()
+
+  constructor(parts: StreamParts) {
+    this.id = parts.id
+    this.account = parts.account
+    this.config = parts.config
+    this.createdUs = parts.createdUs
+    this.rows = parts.rows
+    this.commit = parts.commit
+    this.time = parts.time
+    this.#onFlush = parts.onFlush
+    this.interned = new Subjects(parts.rows, parts.id)
+    this.reader = new Reader(this)
+  }
+
+  /** Reads the state from the database; everything in there is on disk. */
+  load(): void {
+    this.#reload()
+    this.readableSeq = this.lastSeq
+    this.#loadIds()
+  }
+
+  state(): StreamState {
+    const span = this.lastSeq + 1 - this.firstSeq
+    return {
+      messages: this.messages,
+      bytes: this.bytes,
+      firstSeq: this.firstSeq,
+      firstTimeUs: this.messages === 0 ? 0 : this.#firstTimeUs(),
+      lastSeq: this.lastSeq,
+      lastTimeUs: this.#lastTimeUs,
+      subjects: this.subjectCount,
+      deleted: this.messages === 0 ? 0 : span - this.messages,
+    }
+  }
+
+  append(message: NewMessage, options: AppendOptions): Appended {
+    if (this.commit.sick) return { is: 'refused', error: insufficientStorage }
+    if (this.commit.full) return { is: 'refused', error: storeFailed('too many requests') }
+    if (this.lastSeq + 1 >= seqsMax) return { is: 'refused', error: insufficientStorage }
+    if (options.expectedStream !== undefined && options.expectedStream !== this.config.name) {
+      return { is: 'refused', error: streamNotMatch }
+    }
+    const nowUs = Math.max(this.time.nowUs(), this.#lastTimeUs)
+    const msgId = options.msgId ?? ''
+    if (msgId !== '') {
+      const seq = this.dedupe.find(msgId, this.#windowStartUs())
+      if (seq !== undefined) return { is: 'duplicate', seq }
+    }
+    const error =
+      expectationFailure(this, message, options) ?? discardFailure(this, message, options)
+    if (error) return { is: 'refused', error }
+    const seq = this.#place(message, nowUs)
+    if (msgId !== '') this.dedupe.add(msgId, seq, nowUs, this.#windowStartUs())
+    this.dedupe.lastId = msgId
+    if (options.rollup === 'all') purgeStream(this, { seq })
+    else if (options.rollup === 'sub') purgeStream(this, { filter: message.subject, keep: 1 })
+    enforceLimits(this, message.subject)
+    return { is: 'stored', seq }
+  }
+
+  /** Takes a sequence without storing a message (interest retention without interest). */
+  skip(): number {
+    const seq = ++this.lastSeq
+    this.#lastTimeUs = Math.max(this.time.nowUs(), this.#lastTimeUs)
+    if (this.#waiting.length > 0) this.#waiting.push(null)
+    else this.#waitingFrom = seq + 1
+    if (this.messages === 0) this.firstSeq = seq + 1
+    this.commit.touch(this, rowBytes)
+    return seq
+  }
+
+  get(seq: number): StoredMessage | undefined {
+    return this.reader.get(seq)
+  }
+
+  next(filters: readonly string[], fromSeq: number): StoredMessage | undefined {
+    const seq = this.reader.nextSeq(this.reader.filter(filters), fromSeq)
+    return seq === 0 ? undefined : this.reader.get(seq)
+  }
+
+  batch(filters: readonly string[], fromSeq: number, countMax: number): readonly StoredMessage[] {
+    return this.reader.batch(filters, fromSeq, countMax)
+  }
+
+  last(filter: string): StoredMessage | undefined {
+    const asked = this.reader.filter([filter])
+    if (asked.all) {
+      const row = this.rows.idBefore.get(
+        idOf(this.id, this.firstSeq),
+        idOf(this.id, this.readableSeq),
+      )
+      const seq = row ? Number(row[0]) % seqsMax : 0
+      const found = this.reader.get(seq)
+      if (found || seq === 0) return found
+    }
+    const seqs = this.reader.lastPerSubject(asked, this.readableSeq)
+    const seq = seqs[seqs.length - 1]
+    return seq === undefined ? undefined : this.reader.get(seq)
+  }
+
+  lastPerSubject(filters: readonly string[], uptoSeq: number): readonly number[] {
+    return this.reader.lastPerSubject(this.reader.filter(filters), uptoSeq)
+  }
+
+  count(filters: readonly string[], fromSeq: number): number {
+    const filter = this.reader.filter(filters)
+    const whole = this.readableSeq === this.lastSeq && this.messages > 0
+    if (filter.all && whole) {
+      if (fromSeq <= this.firstSeq) return this.messages
+      const span = this.lastSeq + 1 - this.firstSeq
+      if (span === this.messages) return Math.max(0, this.lastSeq + 1 - fromSeq)
+    }
+    if (!filter.all && whole && fromSeq <= this.firstSeq) {
+      return this.interned.matching(filter).reduce((sum, entry) => sum + entry.count, 0)
+    }
+    return this.reader.count(filter, fromSeq)
+  }
+
+  seqAt(timeUs: number): number {
+    return this.reader.seqAt(timeUs)
+  }
+
+  subjects(filter: string, offset: number, limit: number): readonly (readonly [string, number])[] {
+    return this.interned
+      .matching(this.reader.filter([filter]))
+      .slice(offset, offset + limit)
+      .map(entry => [entry.name, entry.count] as const)
+  }
+
+  remove(seq: number): boolean {
+    if (this.commit.sick) return false
+    const meta = this.meta(seq)
+    if (!meta) return false
+    this.drop(seq, meta)
+    this.tellRemoved(seq)
+    return true
+  }
+
+  purge(what: { filter?: string; seq?: number; keep?: number }): number {
+    if (this.commit.sick) return 0
+    const count = purgeStream(this, what)
+    if (count > 0) this.tellRemoved(0)
+    return count
+  }
+
+  watch(listener: StreamListener): void {
+    this.#listeners.add(listener)
+  }
+
+  unwatch(listener: StreamListener): void {
+    this.#listeners.delete(listener)
+  }
+
+  // ---- for retention.ts and expect.ts ----
+
+  /** Subject and size of a message that is there; undefined when it is not. */
+  meta(seq: number): MessageMeta | undefined {
+    if (seq < this.firstSeq || seq > this.lastSeq || this.removed.has(seq)) return undefined
+    if (seq >= this.#waitingFrom && this.#waiting.length > 0) {
+      const row = this.#waiting[seq - this.#waitingFrom]
+      if (!row) return undefined
+      const bytes = this.size(row.subject.nameBytes, row.headerBytes, row.payloadBytes)
+      return { subject: row.subject, bytes }
+    }
+    const row = this.rows.metaById.get(idOf(this.id, seq))
+    const subject = row && this.interned.byId(Number(row[0]))
+    if (!row || !subject) return undefined
+    const bytes = this.size(subject.nameBytes, Number(row[2] ?? 0), Number(row[3] ?? 0))
+    return { subject, bytes }
+  }
+
+  size(subjectBytes: number, headerBytes: number, payloadBytes: number): number {
+    return sizeOf(this.config.storage, subjectBytes, headerBytes, payloadBytes)
+  }
+
+  /** Takes one message away: its row goes with the next group. */
+  drop(seq: number, meta: MessageMeta): void {
+    const waiting = seq >= this.#waitingFrom && this.#waiting.length > 0
+    if (waiting) this.#waiting[seq - this.#waitingFrom] = null
+    else if (seq !== this.firstSeq) this.removed.add(seq)
+    this.trimmed([{ subject: meta.subject, count: 1, bytes: meta.bytes, lastGone: seq }])
+    if (seq === this.firstSeq) this.#advanceFirst()
+    this.commit.touch(this, rowBytes)
+  }
+
+  /** Accounts for messages that went. */
+  trimmed(gone: readonly Trimmed[]): void {
+    for (const { subject, count, bytes, lastGone } of gone) {
+      this.messages -= count
+      this.bytes -= bytes
+      subject.count -= count
+      if (subject.count === 0) this.subjectCount--
+      if (lastGone >= subject.last) subject.last = 0
+      this.interned.changed(subject)
+    }
+  }
+
+  /** Puts everything into the open transaction, so that SQL alone tells the truth. */
+  settle(): void {
+    this.commit.begin()
+    this.flush()
+    this.commit.touch(this, 0)
+  }
+
+  /** After rows went by SQL: the first one left. An empty stream may start at `emptyFrom`. */
+  settleFirst(emptyFrom: number): void {
+    this.#advanceFirst()
+    if (this.messages === 0 && emptyFrom > this.lastSeq + 1) {
+      this.firstSeq = emptyFrom
+      this.lastSeq = emptyFrom - 1
+      this.#waitingFrom = emptyFrom
+    }
+    this.#rowsFrom = this.firstSeq
+    this.commit.touch(this, 0)
+  }
+
+  /** Highest sequence on a subject, readable or not; 0 when there is none. */
+  lastSeqOf(name: string): number {
+    const entry = this.interned.find(name)
+    if (!entry || entry.count === 0) return 0
+    if (entry.last > 0) return entry.last
+    for (let at = this.#waiting.length - 1; at >= 0; at--) {
+      if (this.#waiting[at]?.subject === entry) return this.#waitingFrom + at
+    }
+    entry.last = this.reader.lastOf(entry, this.lastSeq)
+    return entry.last
+  }
+
+  /** Lowest sequence on a subject, readable or not; 0 when there is none. */
+  firstSeqOf(entry: SubjectEntry): number {
+    const from = Math.max(entry.firstHint, this.firstSeq)
+    const stored = this.reader.firstOf(entry, from, this.lastSeq)
+    if (stored > 0) {
+      entry.firstHint = stored
+      return stored
+    }
+    const at = this.#waiting.findIndex(row => row !== null && row.subject === entry)
+    return at < 0 ? 0 : this.#waitingFrom + at
+  }
+
+  /** Whether its messages stand in the index of subjects; the index is built or dropped here. */
+  setKeyed(keyed: boolean): void {
+    if (keyed === this.keyed) return
+    this.settle()
+    this.keyed = keyed
+    const range = [idOf(this.id, 0), idOf(this.id + 1, 0)] as const
+    this.rows.db
+      .prepare('UPDATE message SET keyed = ? WHERE id >= ? AND id < ?')
+      .run(keyed ? 1 : 0, ...range)
+  }
+
+  /** Deleted: nothing of it is written any more. */
+  close(): void {
+    this.#closed = true
+    this.#listeners.clear()
+  }
+
+  // ---- Participant ----
+
+  flush(): void {
+    if (this.#closed) return
+    const { rows, id } = this
+    const keyed = this.keyed ? 1 : 0
+    for (const row of this.#waiting) {
+      if (!row) continue
+      const key = idOf(id, row.seq)
+      rows.insertMessage.run(key, row.subject.id, row.timeUs, keyed, row.headers, row.payload)
+    }
+    this.#waiting = []
+    this.#waitingFrom = this.lastSeq + 1
+    for (const seq of this.removed) rows.deleteMessage.run(idOf(id, seq))
+    this.removed.clear()
+    if (this.firstSeq > this.#rowsFrom) {
+      rows.deleteRange.run(idOf(id, this.#rowsFrom), idOf(id, this.firstSeq - 1))
+      this.#rowsFrom = this.firstSeq
+    }
+    this.interned.flush()
+    this.#flushedSeq = this.lastSeq
+    rows.updateState.run(
+      this.firstSeq,
+      this.lastSeq,
+      this.messages,
+      this.bytes,
+      this.subjectCount,
+      this.#lastTimeUs,
+      keyed,
+      id,
+    )
+    this.#onFlush()
+  }
+
+  synced(): void {
+    if (this.readableSeq >= this.#flushedSeq) return
+    this.readableSeq = this.#flushedSeq
+    for (const listener of this.#listeners) listener.readable(this.readableSeq)
+  }
+
+  undone(): void {
+    this.#waiting = []
+    this.removed.clear()
+    this.interned.forget()
+    this.#reload()
+    this.readableSeq = Math.min(this.readableSeq, this.lastSeq)
+    this.dedupe.forgetAfter(this.lastSeq)
+  }
+
+  // ---- inside ----
+
+  #place(message: NewMessage, timeUs: number): number {
+    const seq = ++this.lastSeq
+    const subject = this.interned.findOrMake(message.subject)
+    const headerBytes = message.headers.length
+    const payloadBytes = message.payload.length
+    if (subject.count === 0) this.subjectCount++
+    else if (subject.count === 1 && subject.last > 0) subject.firstHint = subject.last
+    subject.count++
+    subject.last = seq
+    this.interned.changed(subject)
+    if (this.messages === 0) {
+      this.firstSeq = seq
+      this.#firstTime = { seq, timeUs }
+    }
+    this.messages++
+    this.bytes += this.size(subject.nameBytes, headerBytes, payloadBytes)
+    this.#lastTimeUs = timeUs
+    if (this.#waiting.length === 0) this.#waitingFrom = seq
+    this.#waiting.push({
+      seq,
+      subject,
+      timeUs,
+      headers: headerBytes === 0 ? null : Buffer.from(message.headers),
+      payload: payloadBytes === 0 ? null : Buffer.from(message.payload),
+      headerBytes,
+      payloadBytes,
+    })
+    this.commit.touch(this, rowBytes + headerBytes + payloadBytes)
+    return seq
+  }
+
+  /** Moves `firstSeq` from a message that went to the next one that is there. */
+  #advanceFirst(): void {
+    if (this.messages === 0) {
+      this.firstSeq = this.lastSeq + 1
+      return
+    }
+    if (this.messages === this.lastSeq - this.firstSeq) {
+      this.firstSeq++
+      return
+    }
+    for (let from = this.firstSeq; from < this.#waitingFrom; from++) {
+      const row = this.rows.idFrom.get(idOf(this.id, from), idOf(this.id, this.lastSeq))
+      if (!row) break
+      from = Number(row[0]) % seqsMax
+      if (this.removed.has(from)) continue
+      this.firstSeq = from
+      return
+    }
+    const at = this.#waiting.findIndex(row => row !== null)
+    this.firstSeq = this.#waitingFrom + at
+  }
+
+  #firstTimeUs(): number {
+    if (this.#firstTime.seq !== this.firstSeq) {
+      const waiting = this.#waiting[this.firstSeq - this.#waitingFrom]
+      const timeUs = waiting?.timeUs ?? this.reader.timeOf(this.firstSeq)
+      this.#firstTime = { seq: this.firstSeq, timeUs }
+    }
+    return this.#firstTime.timeUs
+  }
+
+  #windowStartUs(): number {
+    return this.time.cutoffUs(Math.round(this.config.duplicate_window / 1000))
+  }
+
+  #reload(): void {
+    const row = this.rows.db
+      .prepare(
+        'SELECT first, last, count, bytes, subjects, last_time, keyed FROM stream_state WHERE stream = ?',
+      )
+      .get(this.id)
+    if (!row) return
+    const numbers = row.map(Number)
+    this.firstSeq = numbers[0] as number
+    this.lastSeq = numbers[1] as number
+    this.messages = numbers[2] as number
+    this.bytes = numbers[3] as number
+    this.subjectCount = numbers[4] as number
+    this.#lastTimeUs = numbers[5] as number
+    this.keyed = numbers[6] === 1
+    this.#waitingFrom = this.lastSeq + 1
+    this.#rowsFrom = this.firstSeq
+    this.#flushedSeq = this.lastSeq
+  }
+
+  /** Reads back the ids of the duplicate window. */
+  #loadIds(): void {
+    const cutoffUs = this.#windowStartUs()
+    const from = this.seqAt(cutoffUs)
+    const read = this.rows.db.prepare(
+      'SELECT id, time, headers FROM message WHERE id >= ? AND id <= ? ORDER BY id LIMIT 512',
+    )
+    const end = idOf(this.id, this.lastSeq)
+    for (let at = idOf(this.id, from); at <= end; ) {
+      const rows = read.all(at, end)
+      for (const [id, time, headers] of rows) {
+        const msgId = headers ? msgIdOf(headers as Buffer) : ''
+        this.dedupe.lastId = msgId
+        if (msgId !== '') this.dedupe.add(msgId, Number(id) % seqsMax, Number(time), cutoffUs)
+        at = Number(id) + 1
+      }
+      if (rows.length === 0) break
+    }
+  }
+
+  /** Tells the listeners what went; 0: many. */
+  tellRemoved(seq: number): void {
+    for (const listener of this.#listeners) listener.removed(seq)
+  }
+}

@@ -1,0 +1,153 @@
+// The subjects of one stream: interned to numbers, each with its count and its last sequence.
+//
+// All of them stand in the `subject` table; a bounded number is cached. What changed is written
+// once a group. Invariants S3 and S4 of schema.ts are kept here.
+
+import { type Filter, literalPrefix } from './filter.ts'
+import type { Rows } from './rows.ts'
+
+export interface SubjectEntry {
+  readonly id: number
+  readonly name: string
+  readonly nameBytes: number
+  count: number
+  /** Highest sequence on this subject; 0: unknown, look. */
+  last: number
+  /** No sequence on this subject is below; a hint for finding the oldest one. */
+  firstHint: number
+  /** The table has no row of it yet. */
+  fresh: boolean
+  dirty: boolean
+}
+
+const cachedMax = 4096
+
+export class Subjects {
+  readonly #rows: Rows
+  readonly #stream: number
+  readonly #byName = new Map<string, SubjectEntry>()
+  readonly #byId = new Map<number, SubjectEntry>()
+  #dirty: SubjectEntry[] = []
+
+  constructor(rows: Rows, stream: number) {
+    this.#rows = rows
+    this.#stream = stream
+  }
+
+  /** The entry of a subject; with `make`, a new one when there is none. */
+  find(name: string): SubjectEntry | undefined {
+    const cached = this.#byName.get(name)
+    if (cached) return cached.count > 0 ? cached : undefined
+    const row = this.#rows.subjectByName.get(this.#stream, name)
+    if (!row) return undefined
+    return this.#keep(Number(row[0]), name, Number(row[1]), Number(row[2]), false)
+  }
+
+  findOrMake(name: string): SubjectEntry {
+    const cached = this.#byName.get(name)
+    if (cached) return cached
+    return this.find(name) ?? this.#keep(this.#rows.newSubjectId(), name, 0, 0, true)
+  }
+
+  byId(id: number): SubjectEntry | undefined {
+    const cached = this.#byId.get(id)
+    if (cached) return cached
+    const row = this.#rows.subjectById.get(id)
+    if (!row) return undefined
+    return this.#keep(id, String(row[0]), Number(row[1]), Number(row[2]), false)
+  }
+
+  changed(entry: SubjectEntry): void {
+    if (entry.dirty) return
+    entry.dirty = true
+    this.#dirty.push(entry)
+  }
+
+  flush(): void {
+    for (const entry of this.#dirty) {
+      entry.dirty = false
+      if (entry.count === 0) {
+        this.#byName.delete(entry.name)
+        this.#byId.delete(entry.id)
+        if (!entry.fresh) this.#rows.deleteSubject.run(entry.id)
+      } else if (entry.fresh) {
+        this.#rows.insertSubject.run(entry.id, this.#stream, entry.name, entry.count, entry.last)
+        entry.fresh = false
+      } else {
+        this.#rows.updateSubject.run(entry.count, entry.last, entry.id)
+      }
+    }
+    this.#dirty = []
+    this.#shrink()
+  }
+
+  /** Forgets everything: the table is right (after a rollback, after a purge of all). */
+  forget(): void {
+    this.#byName.clear()
+    this.#byId.clear()
+    this.#dirty = []
+  }
+
+  /** All entries that match, by name. Costs a row a subject: for rare questions. */
+  matching(filter: Filter): SubjectEntry[] {
+    if (!filter.all && filter.literals) {
+      const found = filter.literals
+        .map(name => this.find(name))
+        .filter(entry => entry !== undefined)
+      return found.sort(byName)
+    }
+    const found = new Map<number, SubjectEntry>()
+    for (const pattern of filter.all ? ['>'] : filter.patterns) {
+      const prefix = literalPrefix(pattern)
+      const rows = this.#rows.subjectsFrom.all(this.#stream, prefix, `${prefix}\u{10ffff}`)
+      for (const row of rows) {
+        const name = String(row[1])
+        const id = Number(row[0])
+        if (!filter.matches(name) || found.has(id)) continue
+        const cached = this.#byId.get(id)
+        if (cached?.count === 0) continue
+        found.set(id, cached ?? entryOf(id, name, Number(row[2]), Number(row[3]), false))
+      }
+    }
+    for (const entry of this.#dirty) {
+      if (entry.fresh && entry.count > 0 && filter.matches(entry.name)) found.set(entry.id, entry)
+    }
+    return [...found.values()].sort(byName)
+  }
+
+  #keep(id: number, name: string, count: number, last: number, fresh: boolean): SubjectEntry {
+    const entry = entryOf(id, name, count, last, fresh)
+    this.#byName.set(name, entry)
+    this.#byId.set(id, entry)
+    if (this.#byName.size > 2 * cachedMax) this.#shrink()
+    return entry
+  }
+
+  /** Drops the entries that came first; one that is dirty stays until it is written. */
+  #shrink(): void {
+    if (this.#byName.size <= cachedMax) return
+    let excess = this.#byName.size - cachedMax / 2
+    for (const entry of this.#byName.values()) {
+      if (excess-- <= 0) break
+      if (entry.dirty) continue
+      this.#byName.delete(entry.name)
+      this.#byId.delete(entry.id)
+    }
+  }
+}
+
+function entryOf(
+  id: number,
+  name: string,
+  count: number,
+  last: number,
+  fresh: boolean,
+): SubjectEntry {
+  const nameBytes = Buffer.byteLength(name)
+  return { id, name, nameBytes, count, last, firstHint: 0, fresh, dirty: false }
+}
+
+/** By code point, as SQLite's own order and nats-server's: not by locale. */
+function byName(a: SubjectEntry, b: SubjectEntry): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+}
