@@ -39,7 +39,7 @@ export const userBlock = {
     type: 'string',
     default: null,
     aliases: ['pass'],
-    about: 'Plain text or a bcrypt hash.',
+    about: 'Its password, in plain text.',
   },
   permissions: {
     ...permissions,
@@ -68,7 +68,7 @@ export const authorizationBlock = {
     default: null,
     aliases: ['pass'],
     reloadable: true,
-    about: 'Its password, plain text or a bcrypt hash.',
+    about: 'Its password, in plain text.',
   },
   token: {
     type: 'string',
@@ -108,6 +108,10 @@ export const authorizationBlock = {
 export type AuthorizationOptions = Values<typeof authorizationBlock>
 export type UserOptions = Values<typeof userBlock>
 
+function isBcrypt(secret: string): boolean {
+  return /^\$2[abxy]\$\d\d\$/.test(secret)
+}
+
 /** The rules between the options of the block. */
 export function verifyAuthorization(
   value: AuthorizationOptions,
@@ -122,6 +126,12 @@ export function verifyAuthorization(
   }
   if (users.length > 0 && token !== null) {
     report.error(node.place, 'Can not have a token and a users array')
+  }
+  // Compared as plain text, a hash would be a password itself.
+  for (const secret of [password, token, ...users.map(entry => entry.password)]) {
+    if (secret !== null && isBcrypt(secret)) {
+      report.error(node.place, 'bcrypt passwords are not supported by nats-edge')
+    }
   }
   const names = new Set<string>()
   for (const { user: name, password: secret } of users) {

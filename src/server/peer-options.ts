@@ -83,7 +83,7 @@ const leafUserBlock = {
     type: 'string',
     default: null,
     aliases: ['pass'],
-    about: 'Plain text or a bcrypt hash.',
+    about: 'Its password, in plain text.',
   },
   account: { type: 'string', default: '$G', about: 'The account the leaf node joins.' },
 } as const satisfies Block

@@ -1,0 +1,40 @@
+// The whole option table: the broker's own and that of every room. The checker, the README and
+// the reload look at nothing else.
+
+import type { Block, Values } from '../src/server/option.ts'
+import { serverBlock } from '../src/server/options.ts'
+import { mqttBlock } from './mqtt/options.ts'
+import { serialRow } from './serial/options.ts'
+import { jetstreamDefaults, jetstreamOption } from './store/options.ts'
+import type { Flags } from '../src/server/flags.ts'
+
+export const edgeBlock = {
+  ...serverBlock,
+  jetstream: jetstreamOption,
+  mqtt: {
+    type: 'block',
+    block: mqttBlock,
+    about: 'A listener for MQTT devices; needs jetstream.',
+  },
+  serial: serialRow,
+} as const satisfies Block
+
+export type EdgeOptions = Values<typeof edgeBlock>
+
+/** `-js` and `-sd` reach into the jetstream block; flags win over the file. */
+export function withStoreFlags(options: EdgeOptions, flags: Flags): EdgeOptions {
+  const isOn = flags.jetstream ?? options.jetstream !== null
+  if (!isOn) return { ...options, jetstream: null }
+  const base = options.jetstream ?? jetstreamDefaults()
+  const dir = flags.storeDir ?? base.store_dir ?? options.store_dir
+  return { ...options, jetstream: { ...base, store_dir: dir } }
+}
+
+/** The rules between rooms; a text for each broken one. */
+export function edgeProblems(options: EdgeOptions): readonly string[] {
+  const problems: string[] = []
+  if (options.mqtt !== null && options.jetstream === null) {
+    problems.push('mqtt requires JetStream to be enabled if running in standalone mode')
+  }
+  return problems
+}
