@@ -1,0 +1,472 @@
+// One MQTT client's connection: bytes in, packets to its session and to the door, bytes out.
+//
+//   handshake --CONNECT ok--> open --DISCONNECT, error, takeover, silence--> closed
+//       |                                                                      ^
+//       +--- refused (CONNACK with a code), timeout, violation ----------------+
+//
+// Whatever the client breaks closes this connection and no other. A will is published at every
+// end but DISCONNECT [MQTT-3.1.2-8] [MQTT-3.1.2-10]; unlike nats-server also when another
+// connection takes the session over, as the standard asks.
+
+import type { Identity } from '../../src/account/authenticate.ts'
+import type { Timer } from '../../src/base/clock.ts'
+import { type ByteSink, Outbox, type OutboxOwner } from '../../src/link/outbox.ts'
+import type { LinkSocket, SocketOwner } from '../../src/link/socket.ts'
+import type { Receipt } from '../../src/message.ts'
+import { Acknowledgements } from './acknowledgements.ts'
+import type { MqttContext } from './context.ts'
+import { Framer, type FrameOwner } from './frame.ts'
+import * as packets from './packet.ts'
+import { Publisher, type PublisherOwner } from './publisher.ts'
+import { connackCodes, type ConnackCode, type Violation, violations } from './rules.ts'
+import type { Downlink, Session } from './session.ts'
+import type { AccountState, Sessions } from './sessions.ts'
+import { subjectOfTopic } from './topic.ts'
+
+const { types } = packets
+
+type State =
+  | { readonly is: 'handshake'; readonly timer: Timer | null }
+  | {
+      readonly is: 'open'
+      readonly account: AccountState
+      readonly session: Session
+      readonly publisher: Publisher
+      readonly will: packets.Will | null
+    }
+  | { readonly is: 'closed'; readonly reason: string }
+
+/** What a connection needs of its socket. */
+export type Line = Pick<LinkSocket, 'host' | 'port' | keyof ByteSink> & {
+  open(owner: SocketOwner): void
+  pause(): void
+  resume(): void
+  end(): void
+  destroy(): void
+}
+
+/** Whoever accepted the connection. */
+export interface ConnectionOwner {
+  /** Closes the connection that has this client id in this account, if there is one. */
+  takeOver(account: string, clientId: string, by: Connection): void
+  closed(connection: Connection): void
+}
+
+/** A client may be silent for one and a half times its keep alive [MQTT-3.1.2-24]. */
+const keepaliveGrace = 1.5
+
+export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlink, PublisherOwner {
+  readonly id: number
+  readonly host: string
+  readonly port: number
+  readonly startedWallMs: number
+  clientId = ''
+  identity: Identity | null = null
+  outMsgs = 0
+  outBytes = 0
+  keepaliveMs = 0
+  heardMs: number
+  readonly #context: MqttContext
+  readonly #owner: ConnectionOwner
+  readonly #sessions: Sessions
+  readonly #socket: Line
+  readonly #outbox: Outbox
+  readonly #framer: Framer
+  readonly #acknowledgements: Acknowledgements
+  #state: State = { is: 'handshake', timer: null }
+  #silence: Timer | null = null
+  #deadline: Timer | null = null
+  #isHeldBack = false
+
+  constructor(
+    context: MqttContext,
+    owner: ConnectionOwner,
+    sessions: Sessions,
+    socket: Line,
+    id: number,
+  ) {
+    this.#context = context
+    this.#owner = owner
+    this.#sessions = sessions
+    this.#socket = socket
+    this.id = id
+    this.host = socket.host
+    this.port = socket.port
+    this.startedWallMs = context.clock.wallMs()
+    this.heardMs = context.clock.monotonicMs()
+    const { turn, pool, limits } = context
+    this.#outbox = new Outbox(this, socket, turn, pool, limits.pendingBytesMax)
+    this.#framer = new Framer(this)
+    this.#acknowledgements = new Acknowledgements(this)
+  }
+
+  start(): void {
+    const { log, clock, options } = this.#context
+    if (log.debugOn) log.debug(`${this.label} - Client connection created`)
+    const timer = clock.after(options.authorization.timeout, () => {
+      log.error(`${this.label} - Authentication Timeout`)
+      this.close('Authentication Timeout')
+    })
+    this.#state = { is: 'handshake', timer }
+    this.#socket.open(this)
+  }
+
+  /** `host:port - mid:n`, with the client id once it is known. */
+  get label(): string {
+    const base = `${this.host}:${this.port} - mid:${this.id}`
+    return this.clientId === '' ? base : `${base} - ${JSON.stringify(this.clientId)}`
+  }
+
+  get session(): Session | null {
+    return this.#state.is === 'open' ? this.#state.session : null
+  }
+
+  get inMsgs(): number {
+    return this.#state.is === 'open' ? this.#state.publisher.inMsgs : 0
+  }
+
+  get inBytes(): number {
+    return this.#state.is === 'open' ? this.#state.publisher.inBytes : 0
+  }
+
+  get pendingBytes(): number {
+    return this.#outbox.pendingBytes
+  }
+
+  get congested(): boolean {
+    return this.#outbox.congested
+  }
+
+  // --- the socket ---
+
+  received(chunk: Buffer, bytes: number): void {
+    this.heardMs = this.#context.clock.monotonicMs()
+    this.#framer.parse(chunk, bytes)
+    const pressure = this.#context.pressure
+    if (!pressure.raised || this.#state.is === 'closed') return
+    this.#socket.pause()
+    pressure.wait(() => {
+      if (!this.#isHeldBack) this.#socket.resume()
+    })
+  }
+
+  ended(error: Error | null): void {
+    this.close(error === null ? 'Client Closed' : 'Read Error')
+  }
+
+  /** Ends the connection; what is already in the outbox still leaves. */
+  close(reason: string): void {
+    const state = this.#state
+    if (state.is === 'closed') return
+    this.#state = { is: 'closed', reason }
+    if (state.is === 'handshake') state.timer?.cancel()
+    this.#framer.stop()
+    this.#silence?.cancel()
+    this.#deadline?.cancel()
+    this.#outbox.endTurn()
+    this.#outbox.close()
+    this.#socket.end()
+    const { log, counters } = this.#context
+    if (log.debugOn) log.debug(`${this.label} - Client connection closed: ${reason}`)
+    if (state.is === 'open') {
+      counters.inMsgs += state.publisher.inMsgs
+      counters.inBytes += state.publisher.inBytes
+      counters.outMsgs += this.outMsgs
+      counters.outBytes += this.outBytes
+      this.#sessions.left(state.account, state.session)
+      if (state.will !== null) state.publisher.publishWill(state.will)
+    }
+    this.#owner.closed(this)
+  }
+
+  /** More waits than max_pending. Ends with the turn: a publish may be under way just now. */
+  overflowed(): void {
+    this.#cutOff('Slow Consumer (Pending Bytes)')
+  }
+
+  drained(): void {
+    this.#context.pressure.drained()
+    if (this.#state.is === 'open') this.#state.session.pump()
+  }
+
+  /** A write is waiting for the peer: it has `writeDeadlineMs` to take it. */
+  writeStalled(): void {
+    if (this.#deadline !== null || this.#state.is === 'closed') return
+    const written = this.#outbox.writesDone
+    const { clock, limits } = this.#context
+    this.#deadline = clock.after(limits.writeDeadlineMs, () => {
+      this.#deadline = null
+      if (!this.#outbox.isWriting) return
+      if (this.#outbox.writesDone !== written) this.writeStalled()
+      else this.#cutOff('Slow Consumer (Write Deadline)')
+    })
+  }
+
+  // --- packets ---
+
+  admit(first: number, bodyBytes: number): Violation | null {
+    const isConnect = first >> 4 === types.connect
+    if (this.#state.is === 'handshake' && !isConnect) return violations.firstPacket
+    if (this.#state.is === 'open' && isConnect) return violations.secondConnect
+    return packets.checkHeader(first, bodyBytes, this.#context.limits.payloadBytesMax)
+  }
+
+  packet(first: number, chunk: Buffer, start: number, end: number): void {
+    const state = this.#state
+    if (state.is === 'handshake') return this.#connect(packets.readConnect(chunk, start, end))
+    if (state.is === 'closed') return
+    switch (first >> 4) {
+      case types.publish: {
+        const violation = state.publisher.publish(first, chunk, start, end)
+        if (violation !== null) this.violation(violation)
+        return
+      }
+      case types.subscribe:
+        return this.#subscribe(state, packets.readFilters(first, chunk, start, end))
+      case types.unsubscribe:
+        return this.#unsubscribe(state.session, packets.readFilters(first, chunk, start, end))
+      case types.pingreq:
+        return this.#send(packets.pingresp)
+      case types.disconnect:
+        this.#state = { ...state, will: null } // [MQTT-3.14.4-3]
+        return this.close('Client Closed')
+      default:
+        return this.#answer(state.session, first >> 4, chunk.readUInt16BE(start))
+    }
+  }
+
+  violation(violation: Violation): void {
+    const { log, counters } = this.#context
+    counters.violations++
+    const rule = violation.rule === '' ? '' : ` [${violation.rule}]`
+    log.error(`${this.label} - ${violation.text}${rule}`)
+    this.close('Protocol Violation')
+  }
+
+  // --- acknowledgements of what the client publishes ---
+
+  receipt(packetId: number, qos: 1 | 2): Receipt | null {
+    const state = this.#state
+    if (state.is !== 'open') return null
+    if (qos === 2 && !state.session.receive(packetId)) {
+      this.#acknowledgements.repeat(packetId)
+      return null
+    }
+    const receipt = this.#acknowledgements.add(packetId, qos)
+    if (qos === 2 && state.session.keptId !== null) {
+      receipt.hold() // keeps invariant 1
+      this.#context.keeper.onDisk(error => receipt.release(error))
+    }
+    return receipt
+  }
+
+  published(receipt: Receipt): void {
+    this.#acknowledgements.published(receipt)
+  }
+
+  /** PUBACK or PUBREC: everything that holds the message has it on disk. */
+  acknowledge(packetId: number, qos: 1 | 2): void {
+    if (this.#state.is !== 'open') return
+    this.#sendShort(qos === 1 ? types.puback : types.pubrec, packetId)
+  }
+
+  /** Somebody could not keep the message: without PUBACK the client will send it again. */
+  refuse(error: Error): void {
+    this.#context.log.error(`${this.label} - Message could not be stored: ${error.message}`)
+    this.close('Internal Client')
+  }
+
+  holdBack(isHeldBack: boolean): void {
+    this.#isHeldBack = isHeldBack
+    if (isHeldBack) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  // --- the way out ---
+
+  forward(prefix: Buffer, prefixBytes: number, chunk: Buffer, start: number, end: number): void {
+    const outbox = this.#outbox
+    this.outMsgs++
+    this.outBytes += end - start
+    outbox.append(prefix, 0, prefixBytes)
+    if (end > start) outbox.append(chunk, start, end)
+    if (outbox.congested) this.#context.pressure.raised = true
+  }
+
+  publish(
+    first: number,
+    wire: Buffer,
+    packetId: number,
+    chunk: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const outbox = this.#outbox
+    this.outMsgs++
+    this.outBytes += end - start
+    const bodyBytes = wire.length + (packetId === 0 ? 0 : 2) + end - start
+    outbox.append(small, 0, packets.writeFixedHeader(small, first, bodyBytes))
+    outbox.append(wire, 0, wire.length)
+    if (packetId !== 0) {
+      small[0] = packetId >> 8
+      small[1] = packetId & 0xff
+      outbox.append(small, 0, 2)
+    }
+    if (end > start) outbox.append(chunk, start, end)
+    // What waits at QoS 1 waits in the session: only QoS 0 slows its publishers down.
+    if (packetId === 0 && outbox.congested) this.#context.pressure.raised = true
+  }
+
+  #connect(outcome: packets.ConnectOutcome): void {
+    if (outcome.is === 'violation') return this.violation(outcome.violation)
+    if (outcome.is === 'refused') return this.#refuseConnect(outcome.code, outcome.text)
+    const { connect } = outcome
+    this.clientId =
+      connect.clientId === '' ? `nats-edge-${this.id}-${randomId()}` : connect.clientId
+    if (connect.will !== null && subjectOfTopic(connect.will.topic) === null) {
+      return this.violation(violations.topicUnsupported)
+    }
+    const { user, pass } = connect
+    const identity = this.#context.authenticate({ user, pass, token: pass })
+    if (identity === null) {
+      const who = user === '' ? '' : ` - User "${user}"`
+      return this.#refuseConnect(connackCodes.notAuthorized, `authentication error${who}`)
+    }
+    this.identity = identity
+    this.#owner.takeOver(identity.account, this.clientId, this)
+    const account = this.#sessions.of(identity.account)
+    const opened = this.#sessions.open(account, this.clientId, connect.clean)
+    if (opened.is === 'full') {
+      return this.#refuseConnect(connackCodes.serverUnavailable, 'maximum sessions exceeded')
+    }
+    this.#becomeOpen(account, identity, connect, opened.session, opened.isPresent)
+  }
+
+  #becomeOpen(
+    account: AccountState,
+    identity: Identity,
+    connect: packets.Connect,
+    session: Session,
+    isPresent: boolean,
+  ): void {
+    if (this.#state.is === 'handshake') this.#state.timer?.cancel()
+    const { permissions } = identity
+    const publisher = new Publisher(
+      this.#context,
+      this,
+      account.account,
+      account.retained,
+      permissions,
+    )
+    this.#state = { is: 'open', account, session, publisher, will: connect.will }
+    this.keepaliveMs = connect.keepaliveS * 1000 * keepaliveGrace
+    if (this.keepaliveMs > 0) this.#watchSilence()
+    const { log } = this.#context
+    if (log.debugOn) log.debug(`${this.label} - Client connected`)
+    // CONNACK is the first packet the client gets [MQTT-3.2.0-1].
+    this.#send(packets.connack(connackCodes.accepted, isPresent))
+    session.attach(this, permissions)
+    session.resume()
+  }
+
+  #refuseConnect(code: ConnackCode, text: string): void {
+    this.#context.log.error(`${this.label} - ${text}`)
+    this.#send(packets.connack(code, false)) // [MQTT-3.2.2-4]
+    this.close(
+      code === connackCodes.notAuthorized ? 'Authentication Failure' : 'Protocol Violation',
+    )
+  }
+
+  #subscribe(state: State & { is: 'open' }, outcome: packets.FiltersOutcome): void {
+    if (outcome.is === 'violation') return this.violation(outcome.violation)
+    const { session, account } = state
+    // QoS 2 is granted as 1 [MQTT-3.8.4-6 allows it]; 0x80 is a refusal.
+    const wanted = outcome.filters.map(({ filter, qos }) => {
+      const granted = session.subscribe(filter, qos === 0 ? 0 : 1)
+      if (granted === null) this.#context.log.error(`${this.label} - ${refusal(filter)}`)
+      return granted
+    })
+    const answer = (error?: Error) => {
+      if (this.#state.is !== 'open') return
+      if (error) return this.refuse(error)
+      this.#send(
+        packets.suback(
+          outcome.packetId,
+          wanted.map(filter => filter?.qos ?? 0x80),
+        ),
+      )
+      for (const filter of wanted) {
+        if (filter === null || !filter.isActive) continue
+        for (const retained of account.retained.matching(filter.filter, filter.pattern)) {
+          if (session.permissions?.mayReceive(retained.subject) === false) continue
+          const qos = retained.qos === 0 ? 0 : filter.qos
+          session.deliverRetained(retained.topic, retained.payload, qos)
+        }
+      }
+    }
+    // A kept session's filters are promised only once they are on disk.
+    if (session.keptId === null) answer()
+    else this.#context.keeper.onDisk(answer)
+  }
+
+  #unsubscribe(session: Session, outcome: packets.FiltersOutcome): void {
+    if (outcome.is === 'violation') return this.violation(outcome.violation)
+    for (const { filter } of outcome.filters) session.unsubscribe(filter)
+    const answer = () => {
+      if (this.#state.is === 'open') this.#send(packets.unsuback(outcome.packetId))
+    }
+    if (session.keptId === null) answer()
+    else this.#context.keeper.onDisk(answer)
+  }
+
+  /** PUBACK, and PUBREL of a QoS 2 publish; PUBREC and PUBCOMP answer what we never send. */
+  #answer(session: Session, type: number, packetId: number): void {
+    if (packetId === 0) return this.violation(violations.packetIdZero)
+    if (type === types.puback) return session.acknowledge(packetId)
+    if (type !== types.pubrel) return
+    session.release(packetId)
+    this.#sendShort(types.pubcomp, packetId)
+  }
+
+  #send(packet: Buffer): void {
+    this.#outbox.append(packet, 0, packet.length)
+  }
+
+  /** The four-byte packets: PUBACK, PUBREC, PUBCOMP. */
+  #sendShort(type: number, packetId: number): void {
+    small[0] = type << 4
+    small[1] = 2
+    small[2] = packetId >> 8
+    small[3] = packetId & 0xff
+    this.#outbox.append(small, 0, 4)
+  }
+
+  #watchSilence(): void {
+    const { clock, log } = this.#context
+    const silentMs = clock.monotonicMs() - this.heardMs
+    this.#silence = clock.after(Math.max(1, this.keepaliveMs - silentMs), () => {
+      if (clock.monotonicMs() - this.heardMs < this.keepaliveMs) return this.#watchSilence()
+      if (log.debugOn) log.debug(`${this.label} - Read Error: keep alive timeout`)
+      this.close('Stale Connection')
+    })
+  }
+
+  #cutOff(reason: string): void {
+    const { counters, log, turn } = this.#context
+    counters.slowConsumers++
+    log.info(`${this.label} - Slow Consumer Detected`)
+    this.#socket.destroy()
+    turn.add({ queued: false, endTurn: () => this.close(reason) })
+  }
+}
+
+/** For the few bytes that stand before a topic or make an acknowledgement; copied at once. */
+const small = Buffer.alloc(8)
+
+function randomId(): string {
+  return Math.random().toString(36).slice(2, 12)
+}
+
+function refusal(filter: string): string {
+  return `Subscription refused - Topic filter ${JSON.stringify(filter)}`
+}

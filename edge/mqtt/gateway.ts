@@ -1,0 +1,197 @@
+// The MQTT room's entrance: listener, connections, sessions and what they share.
+
+import type { Socket } from 'node:net'
+import type { Account } from '../../src/account/account.ts'
+import type { Credentials, Identity } from '../../src/account/authenticate.ts'
+import type { Clock } from '../../src/base/clock.ts'
+import type { Log } from '../../src/base/log.ts'
+import type { Turn } from '../../src/base/turn.ts'
+import { type Address, Listener, tlsOptions } from '../../src/link/listener.ts'
+import type { BlockPool } from '../../src/link/outbox.ts'
+import type { Pressure } from '../../src/link/pressure.ts'
+import { LinkSocket } from '../../src/link/socket.ts'
+import { upgrade } from '../../src/link/tls.ts'
+import { authenticator } from './authenticator.ts'
+import { Connection, type ConnectionOwner, type Line } from './connection.ts'
+import type { MqttContext, MqttCounters, MqttLimits } from './context.ts'
+import type { Keeper } from './keeper.ts'
+import { type MqttOptions, mqttAddress } from './options.ts'
+import { Sessions } from './sessions.ts'
+
+export interface MqttParts {
+  readonly options: MqttOptions
+  /** The server's own bounds: max_payload, max_pending, write_deadline. */
+  readonly limits: MqttLimits
+  readonly keeper: Keeper
+  readonly log: Log
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly pool: BlockPool
+  readonly pressure: Pressure
+  /** The server's users; `noAuthUser` replaces the server's own for clients without credentials. */
+  authenticate(
+    credentials: Credentials,
+    account: string,
+    noAuthUser: string | null,
+  ): Identity | null
+  account(name: string): Account
+  /** Connection ids are the server's: unique among all kinds. */
+  nextId(): number
+}
+
+const nothing = Buffer.alloc(0)
+
+export class MqttGateway implements ConnectionOwner {
+  readonly connections = new Map<number, Connection>()
+  readonly sessions: Sessions
+  readonly counters: MqttCounters = {
+    connections: 0,
+    inMsgs: 0,
+    inBytes: 0,
+    outMsgs: 0,
+    outBytes: 0,
+    slowConsumers: 0,
+    droppedMsgs: 0,
+    unmappedMsgs: 0,
+    redeliveredMsgs: 0,
+    unretainedMsgs: 0,
+    violations: 0,
+  }
+  /** Where it listens, once started. */
+  address: Address | null = null
+  readonly #parts: MqttParts
+  readonly #context: MqttContext
+  readonly #listener: Listener
+  /** Connections by account and client id. */
+  readonly #byClient = new Map<string, Connection>()
+  #isClosed = false
+
+  constructor(parts: MqttParts) {
+    this.#parts = parts
+    this.#context = {
+      options: parts.options,
+      limits: parts.limits,
+      log: parts.log,
+      clock: parts.clock,
+      turn: parts.turn,
+      pool: parts.pool,
+      pressure: parts.pressure,
+      keeper: parts.keeper,
+      counters: this.counters,
+      current: {
+        message: null,
+        qos: 0,
+        topic: '',
+        wireTopic: nothing,
+        prefix: nothing,
+        prefixBytes: 0,
+      },
+      authenticate: authenticator(parts.options, (credentials, account, noAuthUser) =>
+        parts.authenticate(credentials, account, noAuthUser),
+      ),
+      account: name => parts.account(name),
+    }
+    this.sessions = new Sessions(this.#context)
+    this.#listener = new Listener(socket => this.#accept(socket))
+  }
+
+  /** Takes up the kept sessions, which queue from now on, and then listens. */
+  async start(): Promise<void> {
+    const { options, log } = this.#parts
+    const address = mqttAddress(options)
+    if (address === null) return
+    if (options.tls !== null) tlsOptions(options.tls)
+    this.sessions.restore()
+    this.address = await this.#listener.start(address.host, address.port)
+    const scheme = options.tls === null ? 'mqtt' : 'tls'
+    log.info(`Listening for MQTT clients on ${scheme}://${address.host}:${this.address.port}`)
+  }
+
+  /** Stops accepting, then closes every client; kept sessions stay with the keeper. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#listener.close()
+    for (const connection of [...this.connections.values()]) connection.close('Server Shutdown')
+  }
+
+  /** A connection that is ready to speak MQTT. */
+  adopt(line: Line, id: number): void {
+    const connection = new Connection(this.#context, this, this.sessions, line, id)
+    this.connections.set(id, connection)
+    connection.start()
+  }
+
+  takeOver(account: string, clientId: string, by: Connection): void {
+    const key = keyOf(account, clientId)
+    const old = this.#byClient.get(key)
+    this.#byClient.set(key, by)
+    if (old === undefined) return
+    this.#parts.log.warn(
+      `${by.label} - Replacing old client "${old.label}" since both have the same client ID`,
+    )
+    old.close('Duplicate Client ID')
+  }
+
+  closed(connection: Connection): void {
+    this.connections.delete(connection.id)
+    const { identity, clientId } = connection
+    if (identity === null) return
+    const key = keyOf(identity.account, clientId)
+    if (this.#byClient.get(key) === connection) this.#byClient.delete(key)
+  }
+
+  /** What monitoring shows. */
+  view(): object {
+    const sessions = [...this.sessions]
+    const live = [...this.connections.values()]
+    const sum = (of: (connection: Connection) => number) => live.reduce((n, c) => n + of(c), 0)
+    return {
+      host: this.address?.host ?? '',
+      port: this.address?.port ?? 0,
+      connections: live.length,
+      total_connections: this.counters.connections,
+      sessions: sessions.length,
+      kept_sessions: sessions.filter(session => session.keptId !== null).length,
+      subscriptions: sessions.reduce((n, session) => n + session.filters.size, 0),
+      queued_msgs: sessions.reduce((n, session) => n + session.backlog.messages, 0),
+      queued_bytes: sessions.reduce((n, session) => n + session.backlog.bytes, 0),
+      ack_pending: sessions.reduce((n, session) => n + session.onTheWay, 0),
+      retained_msgs: this.sessions.retainUse.messages,
+      retained_bytes: this.sessions.retainUse.bytes,
+      in_msgs: this.counters.inMsgs + sum(c => c.inMsgs),
+      in_bytes: this.counters.inBytes + sum(c => c.inBytes),
+      out_msgs: this.counters.outMsgs + sum(c => c.outMsgs),
+      out_bytes: this.counters.outBytes + sum(c => c.outBytes),
+      slow_consumers: this.counters.slowConsumers,
+      dropped_msgs: this.counters.droppedMsgs,
+      unmapped_msgs: this.counters.unmappedMsgs,
+      redelivered_msgs: this.counters.redeliveredMsgs,
+      unretained_msgs: this.counters.unretainedMsgs,
+      violations: this.counters.violations,
+    }
+  }
+
+  #accept(socket: Socket): void {
+    const { options, log, clock } = this.#parts
+    const id = this.#parts.nextId()
+    this.counters.connections++
+    if (this.connections.size >= options.max_connections || this.#isClosed) {
+      log.error(
+        `${socket.remoteAddress}:${socket.remotePort} - mid:${id} - maximum connections exceeded`,
+      )
+      socket.destroy()
+      return
+    }
+    if (options.tls === null) return this.adopt(new LinkSocket(socket), id)
+    const peer = `${socket.remoteAddress}:${socket.remotePort} - mid:${id}`
+    upgrade(socket, tlsOptions(options.tls), options.tls.timeout, clock, (secure, error) => {
+      if (secure !== null) this.adopt(new LinkSocket(secure), id)
+      else log.error(`${peer} - TLS handshake error: ${error}`)
+    })
+  }
+}
+
+function keyOf(account: string, clientId: string): string {
+  return `${account}\0${clientId}`
+}
