@@ -9,11 +9,11 @@ import type { Log } from '../../src/base/log.ts'
 import { newSubscription, payloadOf, post } from '../../src/broker/post.ts'
 import type { LocalSink, Message, Origin, Subscription } from '../../src/message.ts'
 import { type OpenDevice, openDevice } from './device.ts'
-import { type SerialPortOptions, subjectOf } from './options.ts'
+import { type SerialOptions, type SerialPortOptions, subjectOf } from './options.ts'
 import { Port } from './port.ts'
 
 export interface SerialGatewayInit {
-  readonly options: readonly SerialPortOptions[]
+  readonly options: SerialOptions
   /** Finds or makes the account of that name. */
   readonly account: (name: string) => Account
   readonly log: Log
@@ -35,7 +35,7 @@ export class SerialGateway {
   /** Resolves when every port was tried once. A port that cannot be opened is no failure. */
   async start(): Promise<void> {
     if (this.#members.length > 0) return
-    this.#members = this.#init.options.map(options => new Member(this.#init, options))
+    this.#members = this.#init.options.ports.map(options => new Member(this.#init, options))
     await Promise.all(this.#members.map(member => member.start()))
   }
 

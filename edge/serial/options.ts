@@ -1,9 +1,11 @@
-// The `serial` block: a list of ports.
+// The `serial` block: the ports, each with its line, its framing and its subjects.
 //
-//   serial: [
-//     { name: gps, path: /dev/serial/by-id/usb-u-blox-if00, baud: 9600 }
-//     { name: meter, path: /dev/ttyUSB1, baud: 115200, framing: dsmr, subject: "meter.{port}" }
-//   ]
+//   serial {
+//     ports: [
+//       { name: gps, path: /dev/serial/by-id/usb-u-blox-if00, baud: 9600 }
+//       { name: meter, path: /dev/ttyUSB1, baud: 115200, framing: dsmr, subject: "meter.{port}" }
+//     ]
+//   }
 //
 // `framing` is one word (line, dsmr) or a block: { by: delimiter, delimiter: "\r" },
 // { by: markers, start: "\x02", end: "\x03", tail: 1 }, { by: length, length_bytes: 8 },
@@ -191,10 +193,20 @@ function verifyPort(port: SerialPortOptions, place: ConfNode['place'], report: R
   }
 }
 
+export const serialBlock = {
+  ports: {
+    type: 'blocks',
+    block: serialPortBlock,
+    verify: verifyPorts,
+    about: 'The ports.',
+  },
+} as const satisfies Block
+
+export type SerialOptions = Values<typeof serialBlock>
+
 /** The row of the config file's top level. */
 export const serialRow = {
-  type: 'blocks',
-  block: serialPortBlock,
-  verify: verifyPorts,
+  type: 'block',
+  block: serialBlock,
   about: 'Serial ports whose bytes become messages.',
 } as const

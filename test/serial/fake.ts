@@ -94,7 +94,7 @@ export class Bench {
     const say = (text: string): void => void this.logged.push(text)
     const log: Log = { ...silentLog, info: say, warn: say, error: say }
     this.gateway = new SerialGateway({
-      options: [portOptions(more)],
+      options: { ports: [portOptions(more)] },
       account: () => this.account,
       log,
       clock: this.clock,

@@ -8,15 +8,16 @@ function check(text: string) {
   const parsed = parseConfText(text, { read: () => '', env: {} }, 'edge.conf')
   if (parsed.is !== 'parsed') throw new Error(parsed.problem.text)
   const checked = checkConfig(parsed.root, { serial: serialRow })
-  return { ...checked, ports: checked.values.serial }
+  return { ...checked, ports: checked.values.serial?.ports ?? [] }
 }
 
-const port = (more: string): string => `serial: [ { name: a, path: /dev/ttyUSB0, ${more} } ]`
+const port = (more: string): string =>
+  `serial { ports: [ { name: a, path: /dev/ttyUSB0, ${more} } ] }`
 const errorsOf = (text: string): string[] => check(text).errors.map(formatProblem)
 
 spec('serial options', it => {
   it('needs a name and a path, no more', () => {
-    const { ports, errors } = check('serial: [ { name: gps, path: /dev/ttyACM0 } ]')
+    const { ports, errors } = check('serial { ports: [ { name: gps, path: /dev/ttyACM0 } ] }')
     assert.equal(errors, [])
     assert.is(ports[0]?.baud, 9600)
     assert.equal(ports[0]?.framing, { by: 'line' })
@@ -25,7 +26,7 @@ spec('serial options', it => {
   })
 
   it('takes one port without a list', () => {
-    assert.is(check('serial { name: gps, path: /dev/ttyACM0 }').ports.length, 1)
+    assert.is(check('serial { ports { name: gps, path: /dev/ttyACM0 } }').ports.length, 1)
   })
 
   it('reads every framing', () => {
@@ -58,9 +59,13 @@ spec('serial options', it => {
   })
 
   const wrong: readonly [string, string, string][] = [
-    ['no name', 'serial: [ { path: /dev/x } ]', 'edge.conf:1:11: a serial port needs a name'],
-    ['no path', 'serial: [ { name: a } ]', 'edge.conf:1:11: a serial port needs a path'],
-    ['a dotted name', 'serial { path: x, name: "a.b" }', 'a serial port name is'],
+    [
+      'no name',
+      'serial { ports: [ { path: /dev/x } ] }',
+      'edge.conf:1:19: a serial port needs a name',
+    ],
+    ['no path', 'serial { ports: [ { name: a } ] }', 'edge.conf:1:19: a serial port needs a path'],
+    ['a dotted name', 'serial { ports { path: x, name: "a.b" } }', 'a serial port name is'],
     ['an unknown key', port('bauds: 1'), 'unknown field "bauds"'],
     ['a wild subject', port('subject: "a.*"'), 'a serial subject must be'],
     ['a subject with an empty token', port('subject: "a..b"'), 'a serial subject must be'],
@@ -83,12 +88,12 @@ spec('serial options', it => {
     ['an upside-down delay', port('reopen_delay: 9s'), 'reopen_delay is over reopen_delay_max'],
     [
       'one name twice',
-      'serial: [ { name: a, path: x }, { name: a, path: y } ]',
+      'serial { ports: [ { name: a, path: x }, { name: a, path: y } ] }',
       'two serial ports are named "a"',
     ],
     [
       'one path twice',
-      'serial: [ { name: a, path: x }, { name: b, path: x } ]',
+      'serial { ports: [ { name: a, path: x }, { name: b, path: x } ] }',
       'two serial ports have the path x',
     ],
   ]

@@ -103,7 +103,7 @@ async function withRig(
   const statuses = listen(account, '$EDGE.serial.>')
   const quick = { reopen_delay: 20, reopen_delay_max: 50, output: 'raw' }
   const gateway = new SerialGateway({
-    options: [portOptions({ path: cable.path, ...quick, ...more })],
+    options: { ports: [portOptions({ path: cable.path, ...quick, ...more })] },
     account: () => account,
     log: silentLog,
     clock: realClock,
