@@ -90,7 +90,7 @@ function rest(): Promise<void> {
 
 function everyRoom(port: string): string {
   return `
-serial { ports: [ { name: gps, path: "${port}", baud: 9600 } ] }
+serial [ { name: gps, path: "${port}", baud: 9600 } ]
 telemetry { interval: 10s }
 schedules [ { cron: "0 0 * * *", subject: "tick", payload: "x" } ]
 `
