@@ -8,7 +8,13 @@ import { headersOf, payloadOf } from '../../src/broker/post.ts'
 import type { LocalSink, Message } from '../../src/message.ts'
 import type { Acks } from './acks.ts'
 import type { ConsumerRoom } from './api/request.ts'
-import { headersTooLarge, messageTooLarge, rollupFailed, streamSealed } from './errors.ts'
+import {
+  headersTooLarge,
+  messageTooLarge,
+  rollupFailed,
+  streamNotMatch,
+  streamSealed,
+} from './errors.ts'
 import { noOptions, publishOptions } from './publish-headers.ts'
 import type { ApiError, AppendOptions, Stream } from './shapes.ts'
 
@@ -77,6 +83,9 @@ export class Capture implements LocalSink {
   #refuses(message: Message, options: AppendOptions): ApiError | null {
     const { config } = this.#stream
     if (config.sealed) return streamSealed
+    if (options.expectedStream !== undefined && options.expectedStream !== config.name) {
+      return streamNotMatch
+    }
     if (options.rollup !== undefined) {
       if (!config.allow_rollup_hdrs || config.deny_purge)
         return rollupFailed('rollup not permitted')

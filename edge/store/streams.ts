@@ -93,6 +93,24 @@ export class Streams implements StreamAdmin {
     for (const stream of this.#store.streamsOf(this.account.name)) this.#attach(stream)
   }
 
+  /**
+   * A group was rolled back: streams made with it are gone, deleted ones are there again. Brings
+   * what is attached in line with the store.
+   */
+  recheck(): void {
+    const there = new Set<Stream>(this.#store.streamsOf(this.account.name))
+    for (const [name, { stream }] of this.#attached) {
+      if (there.has(stream)) continue
+      this.#consumers.detach(stream)
+      this.#detach(name)
+    }
+    for (const stream of there) {
+      const attached = this.#attached.get(stream.config.name)
+      if (attached) this.#subscribe(attached)
+      else this.#attach(stream)
+    }
+  }
+
   /** Stops capturing; the streams stay in the store. Idempotent. */
   close(): void {
     for (const name of [...this.#attached.keys()]) this.#detach(name)

@@ -1,7 +1,7 @@
 // A stream's config: read from a request, completed with defaults, checked, and printed. Rules,
 // defaults and texts are nats-server 2.10's (reference 6.3); unknown fields are ignored, as there.
 
-import { covers, isPattern, overlaps } from '../../../src/subject/subject.ts'
+import { covers, hasWildcard, isPattern, overlaps } from '../../../src/subject/subject.ts'
 import {
   invalidJson,
   mirrorWithFirstSeq,
@@ -222,13 +222,14 @@ function checkSubject(subject: string, noAck: boolean): string | null {
 }
 
 /**
- * Literal subjects overlap only when equal, so only patterns are compared with all others: a
- * config of thousands of plain subjects costs nothing.
+ * Literal subjects overlap only when equal, which was looked for: a literal one is compared with
+ * the patterns alone, so a config of thousands of plain subjects costs nothing.
  */
 function overlappingPair(subjects: readonly string[]): readonly [string, string] | null {
-  const patterns = subjects.filter(subject => /[*>]/.test(subject))
+  const patterns = subjects.filter(hasWildcard)
   for (const subject of subjects) {
-    const other = patterns.find(pattern => pattern !== subject && overlaps(pattern, subject))
+    const candidates = hasWildcard(subject) ? subjects : patterns
+    const other = candidates.find(one => one !== subject && overlaps(one, subject))
     if (other !== undefined) return [subject, other]
   }
   return null

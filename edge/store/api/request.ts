@@ -92,6 +92,7 @@ export interface ConsumerRoom {
   /** The stream goes: close its consumers (`409 Consumer Deleted`) and forget them. */
   detach(stream: Stream): void
   count(stream: Stream): number
+  has(stream: Stream, name: string): boolean
   /** Interest retention: does any consumer of the stream want this subject? */
   wants(stream: Stream, subject: string): boolean
   /** Consumer infos of one stream for /jsz?consumers=1, sorted by name. */

@@ -62,6 +62,7 @@ export class ApiServer implements LocalSink {
       return
     }
     this.#durable.onDisk(error => {
+      if (error) this.#streams.recheck()
       const outcome = error ? streamGeneral(error.message) : answer
       this.#answer(row, subject, reply, request, outcome)
     })

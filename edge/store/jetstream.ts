@@ -1,0 +1,231 @@
+// JetStream: the room's entrance. It opens the store, puts the accounts' streams and consumers
+// behind their subjects and answers the API.
+//
+//   start: store -> consumers -> streams attached, subjects captured -> API and domain subjects
+//   close: the other way round, so that nothing new comes while the last group is written
+
+import { mkdirSync, statfsSync } from 'node:fs'
+import { tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { Account } from '../../src/account/account.ts'
+import type { Clock } from '../../src/base/clock.ts'
+import type { Log } from '../../src/base/log.ts'
+import type { Turn } from '../../src/base/turn.ts'
+import type { Query } from '../../src/monitor/query.ts'
+import { accountRows } from './api/account-info.ts'
+import { Dispatch } from './api/dispatch.ts'
+import { messageRows } from './api/messages.ts'
+import type { ConsumerRoom, StreamAdmin } from './api/request.ts'
+import { ApiServer } from './api/server.ts'
+import { streamRows } from './api/streams.ts'
+import type { Fields } from './api/text.ts'
+import { DomainMapping } from './mapping.ts'
+import type { JetStreamOptions } from './options.ts'
+import type { Tables } from './schema.ts'
+import { Store } from './store.ts'
+import { Streams } from './streams.ts'
+import { jsz, type ViewSource, varzView } from './view.ts'
+
+export interface JetStreamParts {
+  readonly options: JetStreamOptions
+  /** The accounts that may use it. */
+  readonly accounts: readonly Account[]
+  readonly serverId: string
+  readonly serverName: string
+  readonly log: Log
+  readonly clock: Clock
+  readonly turn: Turn
+  /** Tables of other nouns in the same database, e.g. MQTT sessions. */
+  readonly tables?: Tables
+  readonly consumers: (store: Store, parts: JetStreamParts) => StartedConsumers
+}
+
+/** The consumers' room with its life. */
+export interface StartedConsumers extends ConsumerRoom {
+  close(): Promise<void> | void
+}
+
+/** What stands behind one account. */
+interface Room {
+  readonly streams: Streams
+  readonly api: ApiServer
+  readonly mapping: DomainMapping | null
+}
+
+/** Shares of the machine that the store may use when the config says nothing. */
+const memoryShareDefault = 0.25
+const fileShareDefault = 0.75
+
+export class JetStream {
+  readonly store: Store
+  readonly storeDir: string
+  readonly domain: string
+  memoryBytesMax = 0
+  fileBytesMax = 0
+  readonly #parts: JetStreamParts
+  readonly #rooms = new Map<string, Room>()
+  #consumers: StartedConsumers | null = null
+
+  constructor(parts: JetStreamParts) {
+    const { options, log, clock, turn } = parts
+    this.#parts = parts
+    this.storeDir = join(options.store_dir ?? join(tmpdir(), 'nats'), 'jetstream')
+    this.domain = options.domain ?? ''
+    this.store = new Store({
+      dir: this.storeDir,
+      log,
+      clock,
+      turn,
+      syncIntervalMs: options.sync_interval,
+      ...(parts.tables && { tables: parts.tables }),
+    })
+  }
+
+  async start(): Promise<void> {
+    const { options, log, clock } = this.#parts
+    const startedMs = clock.monotonicMs()
+    log.info('Starting JetStream')
+    mkdirSync(this.storeDir, { recursive: true, mode: 0o700 })
+    if (options.store_dir === null) {
+      log.warn('Temporary storage directory used, data could be lost on system reboot')
+    }
+    this.memoryBytesMax = options.max_memory_store ?? Math.floor(totalmem() * memoryShareDefault)
+    this.fileBytesMax = options.max_file_store ?? freeBytes(this.storeDir)
+    this.#logSettings()
+    await this.store.start()
+    const consumers = this.#parts.consumers(this.store, this.#parts)
+    this.#consumers = consumers
+    const dispatch = new Dispatch<StreamAdmin>([
+      ...accountRows,
+      ...streamRows,
+      ...messageRows,
+      ...consumers.rows,
+    ])
+    for (const account of this.#parts.accounts) this.#open(account, consumers, dispatch)
+    const tookMs = clock.monotonicMs() - startedMs
+    log.debug(`Took ${tookMs.toFixed(1)}ms to start JetStream`)
+  }
+
+  /** Stops intake, lets the consumers save, writes the last group. Idempotent. */
+  async close(): Promise<void> {
+    for (const { api, mapping } of this.#rooms.values()) {
+      mapping?.close()
+      api.close()
+    }
+    const consumers = this.#consumers
+    this.#consumers = null
+    await consumers?.close()
+    for (const { streams } of this.#rooms.values()) streams.close()
+    this.#rooms.clear()
+    await this.store.close()
+  }
+
+  /** The streams of an account; undefined when it does not use JetStream. */
+  streams(account: string): Streams | undefined {
+    return this.#rooms.get(account)?.streams
+  }
+
+  /** /jsz. Throws QueryError for a parameter that is none. */
+  jsz(query: Query): Fields {
+    const source = this.#source()
+    return source ? jsz(source, query) : { server_id: this.#parts.serverId, disabled: true }
+  }
+
+  /** The store's own figures, beside nats-server's. */
+  view(): object {
+    return this.store.view()
+  }
+
+  /** `jetstream` of /varz. */
+  varz(): Fields {
+    const source = this.#source()
+    return source ? varzView(source) : {}
+  }
+
+  /** What /healthz asks. */
+  problem(): string | null {
+    return this.#consumers ? (this.store.health()[0] ?? null) : 'JetStream is not running'
+  }
+
+  hasAccount(account: string): boolean {
+    return this.#rooms.has(account)
+  }
+
+  hasStream(account: string, stream: string): boolean {
+    return this.streams(account)?.stream(stream) !== undefined
+  }
+
+  hasConsumer(account: string, stream: string, consumer: string): boolean {
+    const found = this.streams(account)?.stream(stream)
+    return found !== undefined && (this.#consumers?.has(found, consumer) ?? false)
+  }
+
+  #open(account: Account, consumers: ConsumerRoom, dispatch: Dispatch<StreamAdmin>): void {
+    const streams = new Streams({
+      account,
+      store: this.store,
+      consumers,
+      serverName: this.#parts.serverName,
+      domain: this.domain,
+      memoryBytesMax: this.memoryBytesMax,
+      fileBytesMax: this.fileBytesMax,
+    })
+    const api = new ApiServer(streams, dispatch, this.store.durable)
+    const mapping =
+      this.domain === '' ? null : new DomainMapping(account, this.domain, streams.replies)
+    this.#rooms.set(account.name, { streams, api, mapping })
+    streams.start()
+    for (const stream of streams.streams.values()) {
+      const messages = stream.state().messages.toLocaleString('en-US')
+      const name = `${account.name} > ${stream.config.name}`
+      this.#parts.log.info(`  Restored ${messages} messages for stream '${name}'`)
+    }
+    api.start()
+    mapping?.start()
+  }
+
+  #source(): ViewSource | null {
+    const consumers = this.#consumers
+    if (!consumers) return null
+    const accounts = new Map([...this.#rooms].map(([name, { streams }]) => [name, streams]))
+    return {
+      serverId: this.#parts.serverId,
+      storeDir: this.storeDir,
+      domain: this.domain,
+      syncIntervalMs: this.#parts.options.sync_interval,
+      memoryBytesMax: this.memoryBytesMax,
+      fileBytesMax: this.fileBytesMax,
+      accounts,
+      consumers,
+      nowUs: () => this.store.nowUs(),
+    }
+  }
+
+  #logSettings(): void {
+    const { log } = this.#parts
+    log.info('---------------- JETSTREAM ----------------')
+    log.info(`  Max Memory:      ${bytesText(this.memoryBytesMax)}`)
+    log.info(`  Max Storage:     ${bytesText(this.fileBytesMax)}`)
+    log.info(`  Store Directory: "${this.storeDir}"`)
+    if (this.domain !== '') log.info(`  Domain:          ${this.domain}`)
+    log.info('-------------------------------------------')
+  }
+}
+
+function freeBytes(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir)
+  return Math.floor(bavail * bsize * fileShareDefault)
+}
+
+const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const
+
+/** `122.07 MB`, as nats-server prints sizes. */
+function bytesText(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return unit === 0 ? `${value} B` : `${value.toFixed(2)} ${units[unit]}`
+}

@@ -1,0 +1,55 @@
+// Conversations with the JetStream API, held with nats-server and with us; the answers must be
+// the same once what is different every time (times, names of servers, ids) is blotted out.
+
+import { headers, type NatsConnection } from '@nats-io/transport-node'
+
+/** One request: subject, body (an object goes as JSON), headers. */
+export type Say = readonly [
+  subject: string,
+  body?: string | Readonly<Record<string, unknown>>,
+  headers?: Readonly<Record<string, string>>,
+]
+
+const answerMsMax = 2000
+/** How long silence must last to count as no answer. */
+const silenceMs = 300
+
+/** What came back: `<status line and headers>|<payload>`, 'no responders' or 'silence'. */
+export async function ask(nc: NatsConnection, say: Say, quiet = false): Promise<string> {
+  const [subject, body = '', fields = {}] = say
+  const names = Object.keys(fields)
+  const sent = headers()
+  for (const name of names) sent.append(name, fields[name] as string)
+  try {
+    const answer = await nc.request(
+      subject,
+      typeof body === 'string' ? body : JSON.stringify(body),
+      {
+        timeout: quiet ? silenceMs : answerMsMax,
+        ...(names.length > 0 && { headers: sent }),
+      },
+    )
+    const head = answer.headers
+    const lines = head ? [`${head.code || ''} ${head.description}`.trim()] : []
+    for (const name of head?.keys() ?? []) lines.push(`${name}: ${head?.get(name)}`)
+    return blot(`${lines.join('; ')}|${answer.string()}`)
+  } catch (error) {
+    const { name } = error as Error
+    if (name === 'TimeoutError') return 'silence'
+    if (name === 'NoRespondersError' || /no responders/.test(String(error))) return 'no responders'
+    throw error
+  }
+}
+
+/** Times, server names and random ids replaced. */
+export function blot(text: string): string {
+  return (
+    text
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, time => (time.startsWith('0001') ? time : '<time>'))
+      // Of a stream whose messages are all gone nobody needs the first one's time.
+      .replace(/("messages":0,"bytes":0,"first_seq":\d+,"first_ts":)"[^"]*"/g, '$1"<none>"')
+      .replace(/"leader":"[^"]*"/g, '"leader":"<name>"')
+      .replace(/"reserved_(memory|storage)":\d+/g, '"reserved_$1":0')
+      .replace(/"api":\{"total":\d+,"errors":\d+\}/g, '"api":{}')
+  )
+}
