@@ -1,0 +1,536 @@
+// One consumer: takes messages off its stream, hands them to its outlet, and keeps account of
+// what was acknowledged (reference 6.4, 6.6).
+//
+//   stream ─cursor─> deliver ─outlet─> inbox or deliver subject
+//                       ▲                     │ +ACK -NAK +WPI +NXT +TERM, or ack_wait passes
+//                       └── redelivery queue ─┴─> acked: floor moves, interest streams forget it
+//
+// Everything happens at the end of a turn: requests, acks and new messages only wake it, so that
+// a turn's worth is delivered in one go and saved in one row. What one turn may deliver is
+// bounded, and so is what may wait for an ack, even where max_ack_pending says it is not.
+
+import type { Clock, Timer } from '../../../src/base/clock.ts'
+import type { TurnJob } from '../../../src/base/turn.ts'
+import type { StoredMessage, Stream, StreamListener } from '../shapes.ts'
+import { type AckedMessage, ackVerb, nakDelayMs, readAckNumbers, termReason } from './ack.ts'
+import type { ConsumerConfig } from './config.ts'
+import { Cursor } from './cursor.ts'
+import type { ConsumerState, Kept, StoredConsumer } from './keeper.ts'
+import type { Outlet, OutletOwner } from './outlet.ts'
+import { Pace } from './pace.ts'
+import { type Pending, PendingMessages } from './pending.ts'
+import type { Sender } from './sender.ts'
+
+const nsPerMs = 1e6
+/** Whatever max_ack_pending says (invariant 3): about 10 MB of records. */
+export const ackPendingMax = 100_000
+const turnMessagesMax = 512
+const turnBytesMax = 2 * 1024 * 1024
+/** Redeliveries are gathered for this long, and for longer when very many are pending. */
+const redeliverDelayMs = 1
+const deletedReason = 'Unacknowledged message was deleted'
+
+/** What a consumer needs of the room around it. */
+export interface ConsumerOwner {
+  readonly clock: Clock
+  /** The end of this turn, and of the next one. */
+  soon(job: TurnJob): void
+  later(job: TurnJob): void
+  nowUs(): number
+  saveSoon(consumer: Consumer): void
+  saveNow(consumer: Consumer): void
+  /** Calls back when what was saved is on disk. */
+  onDisk(consumer: Consumer, done: (error?: Error) => void): void
+  /** Work-queue and interest streams: this consumer needs the message no more. */
+  acked(consumer: Consumer, seq: number): void
+  advise(consumer: Consumer, event: string, type: string, fields: Fields): void
+  /** It has been unused for longer than its threshold. */
+  expired(consumer: Consumer): void
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+export interface ConsumerParts {
+  readonly owner: ConsumerOwner
+  readonly stream: Stream
+  readonly name: string
+  readonly createdUs: number
+  readonly config: ConsumerConfig
+  readonly sender: Sender
+  readonly outlet: (owner: OutletOwner, config: () => ConsumerConfig) => Outlet
+}
+
+export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
+  queued = false
+  closed = false
+  id = 0
+  readonly stream: Stream
+  readonly name: string
+  readonly createdUs: number
+  readonly ackPrefix: string
+  readonly cursor: Cursor
+  readonly pending = new PendingMessages()
+  readonly outlet: Outlet
+  config: ConsumerConfig
+  nextConsumerSeq = 1
+  lastDeliveredUs = 0
+  lastAckedUs = 0
+  readonly #owner: ConsumerOwner
+  readonly #sender: Sender
+  #floorConsumerSeq = 0
+  #floorStreamSeq = 0
+  #isFloorStale = false
+  #isStarted = false
+  #pace: Pace
+  #paceTimer: Timer | null = null
+  #redeliver: Timer | null = null
+  #redeliverDueMs = Number.POSITIVE_INFINITY
+  #answers: string[] = []
+  readonly #acked: AckedMessage = { deliveries: 0, streamSeq: 0, consumerSeq: 0 }
+
+  constructor(parts: ConsumerParts) {
+    this.#owner = parts.owner
+    this.#sender = parts.sender
+    this.stream = parts.stream
+    this.name = parts.name
+    this.createdUs = parts.createdUs
+    this.config = parts.config
+    this.ackPrefix = `$JS.ACK.${parts.stream.config.name}.${parts.name}.`
+    this.cursor = new Cursor(parts.stream, parts.config, parts.owner.clock)
+    this.#pace = new Pace(parts.config, 0)
+    this.outlet = parts.outlet(this, () => this.config)
+  }
+
+  /** A new one finds its place in the stream. */
+  place(): void {
+    this.cursor.start(this.config)
+    this.#pace = new Pace(this.config, this.stream.state().lastSeq)
+    if (this.config.direct) this.#floorStreamSeq = this.cursor.nextSeq - 1
+  }
+
+  /** A stored one goes on; what was pending falls due after a whole ack_wait from now. */
+  restore(stored: StoredConsumer): void {
+    const { state } = stored
+    this.id = stored.id
+    this.cursor.resumeAt(state.deliveredStreamSeq, state.skipUntil)
+    this.nextConsumerSeq = state.deliveredConsumerSeq + 1
+    this.#floorConsumerSeq = state.floorConsumerSeq
+    this.#floorStreamSeq = state.floorStreamSeq
+    this.lastDeliveredUs = state.lastDeliveredUs
+    this.lastAckedUs = state.lastAckedUs
+    this.#pace = new Pace(this.config, this.stream.state().lastSeq)
+    const dueMs = this.#owner.clock.monotonicMs() + this.#ackWaitMs(1)
+    for (const [chunk, entries] of stored.chunks) this.pending.restore(chunk, entries, dueMs)
+    this.#armRedelivery(this.pending.nextDueMs())
+  }
+
+  /** From now on it delivers. */
+  start(): void {
+    if (this.closed || this.#isStarted) return
+    this.#isStarted = true
+    this.stream.watch(this)
+    this.wake()
+  }
+
+  close(isDeleted: boolean): void {
+    if (this.closed) return
+    this.closed = true
+    if (this.#isStarted) this.stream.unwatch(this)
+    this.outlet.close(isDeleted)
+    this.#redeliver?.cancel()
+    this.#paceTimer?.cancel()
+    this.#redeliver = null
+    this.#paceTimer = null
+  }
+
+  update(config: ConsumerConfig): void {
+    const old = this.config
+    this.config = config
+    this.cursor.refilter(config)
+    this.outlet.updated()
+    if (old.deliver_subject !== config.deliver_subject) {
+      for (const entry of [...this.pending.entries()]) this.pending.enqueue(entry)
+    }
+    if (old.rate_limit_bps !== config.rate_limit_bps) this.#pace = new Pace(config, 0)
+    this.wake()
+  }
+
+  wake(): void {
+    this.#owner.soon(this)
+  }
+
+  expire(): void {
+    this.#owner.expired(this)
+  }
+
+  get nextStreamSeq(): number {
+    return this.cursor.nextSeq
+  }
+
+  get acks(): boolean {
+    return this.config.ack_policy !== 'none'
+  }
+
+  pendingCount(): number {
+    return this.cursor.pending() + this.pending.queued
+  }
+
+  // ---- the stream's news
+
+  readable(): void {
+    this.wake()
+  }
+
+  removed(seq: number): void {
+    if (seq === 0) this.#purged()
+    else {
+      this.cursor.removed(seq)
+      const entry = this.pending.remove(seq)
+      if (entry) this.#lostMessage(entry)
+    }
+  }
+
+  /** Many went; what lies before the first one left cannot be acknowledged any more. */
+  #purged(): void {
+    this.cursor.purged()
+    const { firstSeq } = this.stream.state()
+    let isChanged = false
+    for (const seq of this.pending.sequences()) {
+      if (seq >= firstSeq) continue
+      this.pending.remove(seq)
+      isChanged = true
+    }
+    if (!isChanged) return
+    this.#isFloorStale = true
+    this.#owner.saveSoon(this)
+    this.wake()
+  }
+
+  /** keeps nats-server's word: a message that is gone counts as terminated. */
+  #lostMessage(entry: Pending): void {
+    this.#isFloorStale = true
+    this.#adviseTerminated(entry.seq, entry.consumerSeq, entry.deliveries, deletedReason)
+    this.#owner.saveSoon(this)
+    this.wake()
+  }
+
+  get #isLimits(): boolean {
+    return this.stream.config.retention === 'limits'
+  }
+
+  // ---- delivering
+
+  endTurn(): void {
+    if (this.closed) return
+    if (this.#answers.length > 0) this.#answerAcks()
+    if (this.#isStarted) this.#deliver()
+  }
+
+  #deliver(): void {
+    const nowMs = this.#owner.clock.monotonicMs()
+    let messages = turnMessagesMax
+    let bytes = turnBytesMax
+    let isBlocked = false
+    while (!isBlocked && messages > 0 && bytes > 0) {
+      const wanted = this.outlet.wanted(nowMs)
+      if (wanted <= 0) break
+      if (this.pending.hasQueued) {
+        isBlocked = !this.#redeliverOne(nowMs)
+        messages--
+        continue
+      }
+      const room = Math.min(wanted, messages, this.#ackRoom())
+      if (room <= 0) return this.outlet.settled(nowMs, false)
+      const batch = this.cursor.fetch(this.#pace.isOn ? 1 : room)
+      if (batch.length === 0) break
+      for (const message of batch) {
+        isBlocked = this.#isTooSoon(message, nowMs) || !this.#sendNew(message, nowMs)
+        if (isBlocked) break
+        messages--
+        bytes -= message.payload.length + message.headers.length
+      }
+    }
+    const isCut = messages <= 0 || bytes <= 0
+    this.outlet.settled(nowMs, !isCut && !this.pending.hasQueued && this.cursor.isDry)
+    if (isCut && !isBlocked) this.#owner.later(this)
+  }
+
+  /** How many more may wait for an ack. */
+  #ackRoom(): number {
+    if (!this.acks) return Number.POSITIVE_INFINITY
+    const max = this.config.max_ack_pending ?? 0
+    return Math.min(max > 0 ? max : ackPendingMax, ackPendingMax) - this.pending.count
+  }
+
+  /** False when nobody takes anything just now. */
+  #redeliverOne(nowMs: number): boolean {
+    const entry = this.pending.dequeue()
+    if (!entry) return true
+    if (this.#isLastDelivery(entry)) {
+      this.#exhaust(entry)
+      return true
+    }
+    const message = this.stream.get(entry.seq)
+    if (!message) {
+      this.pending.remove(entry.seq)
+      this.#lostMessage(entry)
+      return true
+    }
+    const again: Pending = {
+      seq: entry.seq,
+      consumerSeq: entry.consumerSeq,
+      deliveries: entry.deliveries + 1,
+      dueMs: nowMs + this.#ackWaitMs(entry.deliveries + 1),
+    }
+    this.pending.add(again)
+    this.#armRedelivery(again.dueMs)
+    if (this.#send(message, again.deliveries, this.cursor.pending(), nowMs)) return true
+    this.pending.add(entry)
+    this.pending.putBack(entry)
+    return false
+  }
+
+  #sendNew(message: StoredMessage, nowMs: number): boolean {
+    const { seq } = message
+    const left = this.cursor.leftBehind()
+    this.cursor.advance(seq)
+    if (this.acks) {
+      const dueMs = nowMs + this.#ackWaitMs(1)
+      this.pending.add({ seq, consumerSeq: this.nextConsumerSeq, deliveries: 1, dueMs })
+      this.#armRedelivery(dueMs)
+    }
+    if (this.#send(message, 1, left, nowMs)) {
+      if (!this.acks) this.#sentUnacked(seq)
+      return true
+    }
+    if (this.acks) this.pending.remove(seq)
+    this.cursor.rewind(seq)
+    return false
+  }
+
+  #send(message: StoredMessage, deliveries: number, left: number, nowMs: number): boolean {
+    const { seq, subject, timeUs, headers, payload } = message
+    const consumerSeq = this.nextConsumerSeq
+    const reply = `${this.ackPrefix}${deliveries}.${seq}.${consumerSeq}.${timeUs}000.${left}`
+    const size = subject.length + reply.length + headers.length + payload.length
+    this.nextConsumerSeq = consumerSeq + 1
+    if (!this.outlet.deliver(message, reply, size, nowMs)) {
+      this.nextConsumerSeq = consumerSeq
+      return false
+    }
+    if (this.#pace.isOn) this.#pace.sent(message, size, nowMs)
+    this.lastDeliveredUs = this.#owner.nowUs()
+    this.#owner.saveSoon(this)
+    return true
+  }
+
+  #sentUnacked(seq: number): void {
+    this.#floorConsumerSeq = this.nextConsumerSeq - 1
+    this.#floorStreamSeq = seq
+    if (!this.#isLimits) this.#owner.acked(this, seq)
+  }
+
+  #isTooSoon(message: StoredMessage, nowMs: number): boolean {
+    const waitMs = this.#pace.isOn ? this.#pace.waitMs(message, nowMs) : 0
+    if (waitMs === 0) return false
+    this.#paceTimer?.cancel()
+    this.#paceTimer = this.#owner.clock.after(waitMs, () => this.wake())
+    return true
+  }
+
+  // ---- redelivery
+
+  /** ack_wait, or the backoff step behind this delivery. */
+  #ackWaitMs(deliveries: number): number {
+    const backoff = this.config.backoff
+    if (!backoff) return (this.config.ack_wait ?? 0) / nsPerMs
+    return (backoff[Math.min(deliveries, backoff.length) - 1] as number) / nsPerMs
+  }
+
+  #armRedelivery(dueMs: number): void {
+    if (dueMs >= this.#redeliverDueMs || dueMs === Number.POSITIVE_INFINITY) return
+    this.#redeliver?.cancel()
+    this.#redeliverDueMs = dueMs
+    const waitMs = dueMs - this.#owner.clock.monotonicMs()
+    const coarseMs = redeliverDelayMs + this.pending.count / 100
+    this.#redeliver = this.#owner.clock.after(Math.max(0, waitMs) + coarseMs, () => {
+      this.#redeliver = null
+      this.#redeliverDueMs = Number.POSITIVE_INFINITY
+      this.#redeliverDue()
+    })
+  }
+
+  #redeliverDue(): void {
+    for (const entry of this.pending.due(this.#owner.clock.monotonicMs())) {
+      if (this.#isLastDelivery(entry)) this.#exhaust(entry)
+      else this.pending.enqueue(entry)
+    }
+    this.#armRedelivery(this.pending.nextDueMs())
+    this.wake()
+  }
+
+  #isLastDelivery(entry: Pending): boolean {
+    const max = this.config.max_deliver ?? -1
+    return max > 0 && entry.deliveries >= max
+  }
+
+  #exhaust(entry: Pending): void {
+    this.pending.exhaust(entry)
+    this.#owner.saveSoon(this)
+    this.#owner.advise(this, 'MAX_DELIVERIES', 'max_deliver', {
+      stream_seq: entry.seq,
+      deliveries: entry.deliveries,
+    })
+  }
+
+  // ---- acknowledgements
+
+  /** A message on the consumer's ack subject; `from`: where its numbers start. */
+  ack(subject: string, from: number, reply: string, body: Buffer): void {
+    const acked = this.#acked
+    if (this.closed || !readAckNumbers(subject, from, acked)) return
+    const nowMs = this.#owner.clock.monotonicMs()
+    this.outlet.touched(nowMs)
+    const { streamSeq, consumerSeq, deliveries } = acked
+    switch (ackVerb(body)) {
+      case 'ack':
+        if (!this.#takeAck(streamSeq, consumerSeq)) return
+        break
+      case 'next':
+        this.#takeAck(streamSeq, consumerSeq)
+        this.outlet.request(reply, body.subarray('+NXT'.length), nowMs)
+        return
+      case 'nak':
+        this.#takeNak(streamSeq, consumerSeq, deliveries, body)
+        break
+      case 'progress':
+        this.#takeProgress(streamSeq, nowMs)
+        break
+      case 'term': {
+        const isTaken = this.#takeAck(streamSeq, consumerSeq)
+        this.#adviseTerminated(streamSeq, consumerSeq, deliveries, termReason(body))
+        if (!isTaken) return
+        break
+      }
+      case 'unknown':
+        break
+    }
+    if (reply === '') return
+    this.#answers.push(reply)
+    this.wake()
+  }
+
+  /** False when it is about a message this consumer has not delivered: no answer then. */
+  #takeAck(seq: number, consumerSeq: number): boolean {
+    if (seq === 0 || seq >= this.cursor.nextSeq || !this.acks) return false
+    const hadRoom = this.#ackRoom() > 0
+    if (this.config.ack_policy === 'all') {
+      if (consumerSeq <= this.#floorConsumerSeq || seq <= this.#floorStreamSeq) return true
+      const covered = this.pending.upTo(seq)
+      for (const each of covered) this.pending.remove(each)
+      this.#floorConsumerSeq = consumerSeq
+      this.#floorStreamSeq = seq
+      if (!this.#isLimits) for (const each of covered) this.#owner.acked(this, each)
+    } else {
+      const wasGivenUp = this.pending.isExhausted(seq)
+      const isKnown = this.pending.remove(seq) !== undefined
+      if (isKnown) this.#isFloorStale = true
+      if (!isKnown && !wasGivenUp) return true
+      if (!this.#isLimits) this.#owner.acked(this, seq)
+    }
+    this.lastAckedUs = this.#owner.nowUs()
+    this.#owner.saveSoon(this)
+    if (!hadRoom) this.wake()
+    return true
+  }
+
+  #takeNak(seq: number, consumerSeq: number, deliveries: number, body: Buffer): void {
+    this.#settleFloor()
+    if (consumerSeq <= this.#floorConsumerSeq || consumerSeq >= this.nextConsumerSeq) return
+    const entry = this.pending.get(seq)
+    if (!entry) return
+    this.#owner.advise(this, 'MSG_NAKED', 'nak', {
+      consumer_seq: consumerSeq,
+      stream_seq: seq,
+      deliveries,
+    })
+    const delayMs = nakDelayMs(body)
+    if (delayMs === null) {
+      this.pending.enqueue(entry)
+      this.wake()
+      return
+    }
+    const dueMs = this.#owner.clock.monotonicMs() + delayMs
+    this.pending.postpone(entry, dueMs)
+    this.#armRedelivery(dueMs)
+  }
+
+  #takeProgress(seq: number, nowMs: number): void {
+    const entry = this.pending.get(seq)
+    if (entry) this.pending.postpone(entry, nowMs + this.#ackWaitMs(entry.deliveries))
+  }
+
+  /** keeps invariant 1: the answer leaves when the ack is on disk. */
+  #answerAcks(): void {
+    const answers = this.#answers
+    this.#answers = []
+    this.#owner.saveNow(this)
+    this.#owner.onDisk(this, error => {
+      if (error) return
+      for (const answer of answers) this.#sender.answer(answer)
+    })
+  }
+
+  /** Does this consumer still need the message? Asked by work-queue and interest streams. */
+  needs(seq: number): boolean {
+    if (seq >= this.cursor.nextSeq || this.pending.has(seq)) return true
+    return this.acks && this.pending.isExhausted(seq)
+  }
+
+  #adviseTerminated(seq: number, consumerSeq: number, deliveries: number, reason: string): void {
+    const fields = { consumer_seq: consumerSeq, stream_seq: seq, deliveries }
+    this.#owner.advise(
+      this,
+      'MSG_TERMINATED',
+      'terminated',
+      reason === '' ? fields : { ...fields, reason },
+    )
+  }
+
+  // ---- state
+
+  /** The floor follows the lowest message that still waits for its ack. */
+  #settleFloor(): void {
+    if (!this.#isFloorStale) return
+    this.#isFloorStale = false
+    const lowest = this.pending.lowest()
+    if (!lowest) {
+      this.#floorConsumerSeq = this.nextConsumerSeq - 1
+      this.#floorStreamSeq = this.cursor.nextSeq - 1
+    } else if (lowest.consumerSeq - 1 > this.#floorConsumerSeq) {
+      this.#floorConsumerSeq = lowest.consumerSeq - 1
+      this.#floorStreamSeq = lowest.seq - 1
+    }
+  }
+
+  state(): ConsumerState {
+    this.#settleFloor()
+    return {
+      deliveredConsumerSeq: this.nextConsumerSeq - 1,
+      deliveredStreamSeq: this.cursor.nextSeq - 1,
+      floorConsumerSeq: this.#floorConsumerSeq,
+      floorStreamSeq: this.#floorStreamSeq,
+      skipUntil: this.cursor.skipUntil,
+      lastDeliveredUs: this.lastDeliveredUs,
+      lastAckedUs: this.lastAckedUs,
+    }
+  }
+
+  takeChanges(): readonly (readonly [number, string | null])[] {
+    return this.pending.takeChanges()
+  }
+
+  changesLost(chunks: readonly number[]): void {
+    this.pending.touchChunks(chunks)
+  }
+}

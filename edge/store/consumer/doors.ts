@@ -1,0 +1,96 @@
+// The subjects a consumer listens on. They are real subscriptions, so that a missing consumer
+// means "no responders", and peers behind a leaf node learn of them (reference 4.9, 6.1).
+//
+//   $JS.ACK.<stream>.<consumer>.>                  unless the ack policy is none
+//   $JS.API.CONSUMER.MSG.NEXT.<stream>.<consumer>
+//   $JS.FC.<stream>.<consumer>.*                   with flow control
+//
+// Acks of the longer form name domain and account first; one subscription of an account takes
+// them all. The domain's own prefix is mapped away before a request comes here.
+
+import type { Account } from '../../../src/account/account.ts'
+import type { Clock } from '../../../src/base/clock.ts'
+import { newSubscription, payloadOf } from '../../../src/broker/post.ts'
+import type { InterestWatcher, LocalSink, Message, Subscription } from '../../../src/message.ts'
+import type { Consumer } from './consumer.ts'
+import { PushOutlet } from './push.ts'
+
+export class Doors {
+  readonly #account: Account
+  readonly #subscriptions: Subscription[] = []
+
+  constructor(account: Account) {
+    this.#account = account
+  }
+
+  open(consumer: Consumer, clock: Clock): void {
+    const { outlet, name } = consumer
+    const stream = consumer.stream.config.name
+    const from = consumer.ackPrefix.length
+    if (consumer.acks) {
+      this.#listen(`${consumer.ackPrefix}>`, message => {
+        consumer.ack(message.target, from, message.reply, payloadOf(message))
+      })
+    }
+    this.#listen(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, message => {
+      outlet.request(message.reply, payloadOf(message), clock.monotonicMs())
+    })
+    if (outlet instanceof PushOutlet && consumer.config.flow_control) {
+      this.#listen(`$JS.FC.${stream}.${name}.*`, message => outlet.flowed(message.target))
+    }
+  }
+
+  close(): void {
+    for (const subscription of this.#subscriptions) this.#account.unsubscribe(subscription)
+    this.#subscriptions.length = 0
+  }
+
+  #listen(pattern: string, deliver: (message: Message) => void): void {
+    const sink: LocalSink = { remote: false, deliver }
+    const subscription = newSubscription(pattern, sink)
+    this.#subscriptions.push(subscription)
+    this.#account.subscribe(subscription)
+  }
+}
+
+/** What all consumers of an account share: interest in deliver subjects, acks of the long form. */
+export class AccountDoors implements InterestWatcher, LocalSink {
+  readonly remote = false
+  readonly pushes = new Set<PushOutlet>()
+  readonly #account: Account
+  readonly #find: (stream: string, consumer: string) => Consumer | undefined
+  readonly #subscription: Subscription
+
+  constructor(account: Account, find: (stream: string, consumer: string) => Consumer | undefined) {
+    this.#account = account
+    this.#find = find
+    this.#subscription = newSubscription('$JS.ACK.*.*.*.*.*.*.*.*.*', this)
+  }
+
+  start(): void {
+    this.#account.watch(this)
+    this.#account.subscribe(this.#subscription)
+  }
+
+  close(): void {
+    this.#account.unwatch(this)
+    this.#account.unsubscribe(this.#subscription)
+  }
+
+  subscribed(subscription: Subscription): void {
+    for (const push of this.pushes) push.interestChanged(subscription, true)
+  }
+
+  unsubscribed(subscription: Subscription): void {
+    for (const push of this.pushes) push.interestChanged(subscription, false)
+  }
+
+  /** `$JS.ACK.<domain>.<hash>.<stream>.<consumer>.…` */
+  deliver(message: Message): void {
+    const tokens = message.target.split('.')
+    const consumer = this.#find(tokens[4] ?? '', tokens[5] ?? '')
+    if (!consumer?.acks) return
+    const from = tokens.slice(0, 6).join('.').length + 1
+    consumer.ack(message.target, from, message.reply, payloadOf(message))
+  }
+}

@@ -1,0 +1,230 @@
+// The consumer verbs of the JetStream API: rows for the dispatch table (reference 6.2).
+
+import type { ApiAnswer, ApiRequest, ApiRow } from '../api/request.ts'
+import { type Fields, FieldReader, isEmpty, json, readFields } from '../api/text.ts'
+import {
+  clusterRequired,
+  invalidJson,
+  notEmptyRequest,
+  replicasNotSupported,
+  streamMismatch,
+  streamNotFound,
+} from '../errors.ts'
+import type { ApiError, Stream } from '../shapes.ts'
+import { type ConsumerConfig, checkConfig, readConfig, withDefaults, withName } from './config.ts'
+import type { Consumer } from './consumer.ts'
+import * as errors from './errors.ts'
+import type { ConsumerGroup } from './group.ts'
+import { infoFields } from './info.ts'
+
+const namesLimit = 1024
+const listLimit = 256
+
+/** What the handlers need of the room. */
+export interface ConsumerDirectory {
+  group(stream: Stream): ConsumerGroup | undefined
+  nowUs(): number
+}
+
+export function consumerRows(directory: ConsumerDirectory): readonly ApiRow[] {
+  const created = 'consumer_create_response'
+  const create = (form: Form) => (request: ApiRequest) =>
+    new Creation(directory, request, form).run()
+  const emptyPage = { total: 0, offset: 0, limit: 0, consumers: [] }
+  return [
+    { subject: 'CONSUMER.CREATE.*', type: created, writes: true, handle: create('ephemeral') },
+    { subject: 'CONSUMER.CREATE.*.*', type: created, writes: true, handle: create('named') },
+    { subject: 'CONSUMER.CREATE.*.*.>', type: created, writes: true, handle: create('named') },
+    {
+      subject: 'CONSUMER.DURABLE.CREATE.*.*',
+      type: created,
+      writes: true,
+      handle: create('durable'),
+    },
+    {
+      subject: 'CONSUMER.NAMES.*',
+      type: 'consumer_names_response',
+      quiet: true,
+      onError: emptyPage,
+      handle: request => names(directory, request),
+    },
+    {
+      subject: 'CONSUMER.LIST.*',
+      type: 'consumer_list_response',
+      quiet: true,
+      onError: emptyPage,
+      handle: request => list(directory, request),
+    },
+    {
+      subject: 'CONSUMER.INFO.*.*',
+      type: 'consumer_info_response',
+      quiet: true,
+      handle: request => info(directory, request),
+    },
+    {
+      subject: 'CONSUMER.DELETE.*.*',
+      type: 'consumer_delete_response',
+      writes: true,
+      handle: request => remove(directory, request),
+    },
+    {
+      subject: 'CONSUMER.LEADER.STEPDOWN.*.*',
+      type: 'consumer_leader_stepdown_response',
+      handle: () => clusterRequired,
+    },
+  ]
+}
+
+// ---- creating and updating
+
+type Form = 'ephemeral' | 'named' | 'durable'
+
+class Creation {
+  readonly #directory: ConsumerDirectory
+  readonly #request: ApiRequest
+  readonly #form: Form
+
+  constructor(directory: ConsumerDirectory, request: ApiRequest, form: Form) {
+    this.#directory = directory
+    this.#request = request
+    this.#form = form
+  }
+
+  run(): ApiAnswer {
+    const { body, names } = this.#request
+    const fields = body.length === 0 ? null : readFields(body)
+    if (fields === null) return invalidJson
+    const from = new FieldReader(fields)
+    const streamName = from.text('stream_name')
+    const action = from.word('action', ['', 'create', 'update'] as const, '')
+    const config = readConfig(from.fields('config') ?? {})
+    if (from.wrong || config === null) return invalidJson
+    if (names[0] !== streamName) return streamMismatch
+    return this.#checkNames(config) ?? this.#place(config, action)
+  }
+
+  /** Do subject and config agree? */
+  #checkNames(config: ConsumerConfig): ApiError | null {
+    const [, inSubject = '', filter = ''] = this.#request.names
+    const durable = config.durable_name ?? ''
+    if (/[\\/]/.test(inSubject)) return errors.namePathSeparators
+    if (this.#form === 'durable') {
+      if (durable === '') return errors.durableNotSet
+      if (durable !== inSubject) return errors.durableNotMatchingSubject
+    }
+    if (this.#form === 'named' && durable !== '' && durable !== inSubject) {
+      return errors.durableNotMatchingSubject
+    }
+    if (this.#form === 'ephemeral' && durable !== '') return errors.ephemeralWithDurable
+    if (filter !== '') {
+      if (config.filter_subjects) return errors.filtersNotInSubject
+      if ((config.filter_subject ?? '') !== filter) return errors.filterNotMatchingSubject
+    }
+    return config.num_replicas > 1 ? replicasNotSupported : null
+  }
+
+  #place(wanted: ConsumerConfig, action: '' | 'create' | 'update'): ApiAnswer {
+    const { jetstream, names } = this.#request
+    const stream = jetstream.stream(names[0] ?? '')
+    const group = stream && this.#directory.group(stream)
+    if (!stream || !group) return streamNotFound
+    const named = this.#form === 'named' ? withName(wanted, names[1] ?? '') : wanted
+    const config = withDefaults(named, stream.config)
+    const wrong = checkConfig(config, stream.config)
+    if (wrong) return wrong
+    const name = config.durable_name ?? config.name ?? ''
+    const existing = name === '' ? undefined : group.consumers.get(name)
+    if (existing) {
+      const isSame = json(existing.config) === json(config)
+      if (action === 'create' && !isSame) return errors.alreadyExists
+      return group.update(existing, config) ?? this.#info(existing)
+    }
+    if (action === 'update') return errors.doesNotExist
+    const made = group.create(name, config)
+    return 'err_code' in made ? made : this.#info(made)
+  }
+
+  #info(consumer: Consumer): Fields {
+    return infoFields(consumer, this.#directory.nowUs())
+  }
+}
+
+// ---- asking and deleting
+
+function names(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
+  const page = pageOf(directory, request, namesLimit)
+  if ('err_code' in page) return page
+  return { ...page.head, consumers: page.consumers.map(consumer => consumer.name) }
+}
+
+function list(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
+  const page = pageOf(directory, request, listLimit)
+  if ('err_code' in page) return page
+  const nowUs = directory.nowUs()
+  return { ...page.head, consumers: page.consumers.map(consumer => infoFields(consumer, nowUs)) }
+}
+
+interface Page {
+  readonly head: Fields
+  readonly consumers: readonly Consumer[]
+}
+
+/** A page of a stream's consumers, by name. */
+function pageOf(
+  directory: ConsumerDirectory,
+  { jetstream, names, body }: ApiRequest,
+  limit: number,
+): Page | ApiError {
+  const fields = readFields(body)
+  if (fields === null) return invalidJson
+  const from = new FieldReader(fields)
+  const asked = from.integer('offset')
+  if (from.wrong) return invalidJson
+  const stream = jetstream.stream(names[0] ?? '')
+  const group = stream && directory.group(stream)
+  if (!group) return streamNotFound
+  const all = byName(group.visible)
+  const offset = Math.max(0, Math.min(asked, all.length))
+  return {
+    head: { total: all.length, offset, limit },
+    consumers: all.slice(offset, offset + limit),
+  }
+}
+
+export function byName(consumers: readonly Consumer[]): Consumer[] {
+  return consumers.slice().sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+}
+
+function info(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
+  const refused = refuseBody(request.body)
+  if (refused) return refused
+  const found = find(directory, request)
+  return 'err_code' in found ? found : infoFields(found.consumer, directory.nowUs())
+}
+
+function remove(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
+  const refused = refuseBody(request.body)
+  if (refused) return refused
+  const found = find(directory, request)
+  if ('err_code' in found) return found
+  found.group.remove(found.consumer)
+  return { success: true }
+}
+
+function refuseBody(body: Buffer): ApiError | null {
+  const fields = readFields(body)
+  return fields === null || !isEmpty(fields) ? notEmptyRequest : null
+}
+
+interface Found {
+  readonly group: ConsumerGroup
+  readonly consumer: Consumer
+}
+
+function find(directory: ConsumerDirectory, { jetstream, names }: ApiRequest): Found | ApiError {
+  const stream = jetstream.stream(names[0] ?? '')
+  const group = stream && directory.group(stream)
+  if (!group) return streamNotFound
+  const consumer = group.consumers.get(names[1] ?? '')
+  return consumer ? { group, consumer } : errors.consumerNotFound
+}
