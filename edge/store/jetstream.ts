@@ -19,6 +19,7 @@ import type { ConsumerRoom, StreamAdmin } from './api/request.ts'
 import { ApiServer } from './api/server.ts'
 import { streamRows } from './api/streams.ts'
 import type { Fields } from './api/text.ts'
+import { Consumers } from './consumer/consumers.ts'
 import { DomainMapping } from './mapping.ts'
 import type { JetStreamOptions } from './options.ts'
 import type { Tables } from './schema.ts'
@@ -37,12 +38,6 @@ export interface JetStreamParts {
   readonly turn: Turn
   /** Tables of other nouns in the same database, e.g. MQTT sessions. */
   readonly tables?: Tables
-  readonly consumers: (store: Store, parts: JetStreamParts) => StartedConsumers
-}
-
-/** The consumers' room with its life. */
-export interface StartedConsumers extends ConsumerRoom {
-  close(): Promise<void> | void
 }
 
 /** What stands behind one account. */
@@ -64,7 +59,7 @@ export class JetStream {
   fileBytesMax = 0
   readonly #parts: JetStreamParts
   readonly #rooms = new Map<string, Room>()
-  #consumers: StartedConsumers | null = null
+  #consumers: Consumers | null = null
 
   constructor(parts: JetStreamParts) {
     const { options, log, clock, turn } = parts
@@ -93,7 +88,9 @@ export class JetStream {
     this.fileBytesMax = options.max_file_store ?? freeBytes(this.storeDir)
     this.#logSettings()
     await this.store.start()
-    const consumers = this.#parts.consumers(this.store, this.#parts)
+    const { turn } = this.#parts
+    const consumers = new Consumers({ store: this.store, clock, turn, log })
+    consumers.start()
     this.#consumers = consumers
     const dispatch = new Dispatch<StreamAdmin>([
       ...accountRows,
@@ -114,7 +111,7 @@ export class JetStream {
     }
     const consumers = this.#consumers
     this.#consumers = null
-    await consumers?.close()
+    consumers?.close()
     for (const { streams } of this.#rooms.values()) streams.close()
     this.#rooms.clear()
     await this.store.close()

@@ -1,6 +1,6 @@
 // A broker with JetStream in this process, on a scratch store, for tests of the API.
 
-import { JetStream, type StartedConsumers } from '../../edge/store/jetstream.ts'
+import { JetStream } from '../../edge/store/jetstream.ts'
 import { type JetStreamOptions, jetstreamDefaults } from '../../edge/store/options.ts'
 import { realClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
@@ -14,19 +14,6 @@ export interface Broker {
   readonly server: Server
   readonly jetstream: JetStream
   close(): Promise<void>
-}
-
-const noConsumers: StartedConsumers = {
-  rows: [],
-  attach() {},
-  mayUpdate: () => null,
-  updated() {},
-  detach() {},
-  count: () => 0,
-  has: () => false,
-  wants: () => false,
-  infos: () => [],
-  close() {},
 }
 
 export async function startBroker(
@@ -50,7 +37,6 @@ export async function startBroker(
     log: silentLog,
     clock: realClock,
     turn,
-    consumers: () => noConsumers,
   })
   await jetstream.start()
   await server.start()
