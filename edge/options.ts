@@ -3,10 +3,12 @@
 
 import type { Block, Values } from '../src/server/option.ts'
 import { serverBlock } from '../src/server/options.ts'
+import type { Flags } from '../src/server/flags.ts'
 import { mqttBlock } from './mqtt/options.ts'
+import { schedulesRow } from './schedule/options.ts'
 import { serialRow } from './serial/options.ts'
 import { jetstreamDefaults, jetstreamOption } from './store/options.ts'
-import type { Flags } from '../src/server/flags.ts'
+import { telemetryRow } from './telemetry/options.ts'
 
 export const edgeBlock = {
   ...serverBlock,
@@ -17,6 +19,8 @@ export const edgeBlock = {
     about: 'A listener for MQTT devices; needs jetstream.',
   },
   serial: serialRow,
+  telemetry: telemetryRow,
+  schedules: schedulesRow,
 } as const satisfies Block
 
 export type EdgeOptions = Values<typeof edgeBlock>

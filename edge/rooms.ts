@@ -1,18 +1,21 @@
 // The composition: which rooms there are, what each is given, in which order they start.
 //
-//   monitoring → store → MQTT, serial, telemetry, schedules → clients → hubs
+//   monitoring → store → MQTT → serial, telemetry, schedules → clients → hubs
 //
 // Closing goes the other way. A room is imported only when the config asks for it: every module
 // costs memory.
 
-import { Closers } from '../src/base/closers.ts'
 import type { Clock } from '../src/base/clock.ts'
+import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
 import { tlsOptions } from '../src/link/listener.ts'
+import type { LeafNodes } from '../src/link/leaf-nodes.ts'
+import type { HealthSource } from '../src/monitor/shapes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { Server } from '../src/server/server.ts'
 import { bannerLines } from './banner.ts'
+import { sourcesOf, type Viewed } from './monitoring.ts'
 import type { EdgeOptions } from './options.ts'
 
 export interface RoomsParts {
@@ -26,13 +29,21 @@ export interface RoomsParts {
 
 export class Rooms {
   readonly server: Server
+  leafNodes: LeafNodes | null = null
+  readonly health: HealthSource
+  /** When the config was read last. */
+  configLoadedWallMs: number
   readonly #parts: RoomsParts
   readonly #closers = new Closers()
+  readonly #views = new Map<string, Viewed>()
   #monitoring: Ports['monitoring'] = null
+  #isReady = false
 
   constructor(parts: RoomsParts) {
     const { options, log, clock, turn } = parts
     this.#parts = parts
+    this.configLoadedWallMs = clock.wallMs()
+    this.health = this.#newHealth()
     const store = options.jetstream
     this.server = new Server({
       options,
@@ -51,10 +62,14 @@ export class Rooms {
     }
     begun()
     await this.#startMonitoring()
+    await this.#startSources()
     await this.#startClients()
+    await this.#startHubs()
+    this.#isReady = true
   }
 
   async close(): Promise<void> {
+    this.#isReady = false
     await this.#closers.close()
   }
 
@@ -65,6 +80,7 @@ export class Rooms {
 
   reload(options: EdgeOptions): void {
     this.server.reload(options)
+    this.configLoadedWallMs = this.#parts.clock.wallMs()
   }
 
   /** What the ports file shows. */
@@ -76,17 +92,110 @@ export class Rooms {
     }
   }
 
-  async #startMonitoring(): Promise<void> {}
+  async #startMonitoring(): Promise<void> {
+    const { options, log, clock } = this.#parts
+    if (options.http === null) return
+    const { Monitor } = await import('../src/monitor/http.ts')
+    const host = options.http.host ?? options.host
+    const { port } = options.http
+    const monitor = new Monitor({
+      host,
+      port,
+      basePath: options.http_base_path,
+      sources: sourcesOf(this),
+      endpoints: { '/edgez': () => this.#view() },
+      log,
+      clock,
+    })
+    await monitor.start().catch((error: NodeJS.ErrnoException) => {
+      throw new Error(`Can't start monitoring: ${listenError(error, host, port)}`)
+    })
+    this.#closers.add(monitor)
+    this.#monitoring = { host, port: monitor.port }
+  }
+
+  /** Where messages come from besides the network. */
+  async #startSources(): Promise<void> {
+    const { options, log, clock } = this.#parts
+    const account = (name: string) => this.server.account(name)
+    if (options.serial !== null) {
+      const { SerialGateway } = await import('./serial/gateway.ts')
+      const serial = new SerialGateway({ options: options.serial, account, log, clock })
+      await this.#open('serial', serial)
+    }
+    if (options.telemetry !== null) {
+      const { Telemetry } = await import('./telemetry/telemetry.ts')
+      const { name } = this.server
+      const telemetry = new Telemetry({
+        options: options.telemetry,
+        server: name,
+        account,
+        log,
+        clock,
+      })
+      await this.#open('telemetry', telemetry)
+    }
+    if (options.schedules.length > 0) {
+      const { Schedules } = await import('./schedule/schedules.ts')
+      const schedules = new Schedules({ options: options.schedules, account, log, clock })
+      await this.#open('schedules', schedules)
+    }
+  }
+
+  async #open(name: string, room: Viewed & { start(): Promise<void>; close(): Promise<void> }) {
+    // Closed even when it fails half way.
+    this.#closers.add(room)
+    await room.start()
+    this.#views.set(name, room)
+  }
 
   async #startClients(): Promise<void> {
     const { server } = this
     const { host, port } = server.address
+    this.#closers.add({ close: () => server.close() })
     await server.start().catch((error: NodeJS.ErrnoException) => {
       throw new Error(
         `Error listening on port: ${host}:${port}, "${listenError(error, host, port)}"`,
       )
     })
-    this.#closers.add({ close: () => server.close() })
+  }
+
+  async #startHubs(): Promise<void> {
+    const { options } = this.#parts
+    if (options.leafnodes === null || options.leafnodes.remotes.length === 0) return
+    const { LeafNodes } = await import('../src/link/leaf-nodes.ts')
+    const { server } = this
+    const leafNodes = new LeafNodes({
+      links: server.links,
+      options: options.leafnodes,
+      reports: {
+        connectErrors: options.connect_error_reports,
+        reconnectErrors: options.reconnect_error_reports,
+      },
+      identity: {
+        id: server.id,
+        name: server.name,
+        version: server.version,
+        domain: options.jetstream?.domain ?? '',
+        jetstream: options.jetstream !== null,
+      },
+      nextId: () => server.nextId(),
+    })
+    this.leafNodes = leafNodes
+    this.#closers.add(leafNodes)
+    leafNodes.start()
+  }
+
+  #newHealth(): HealthSource {
+    return {
+      problem: () => (this.#isReady ? null : 'not ready for connections'),
+      jetstream: null,
+    }
+  }
+
+  #view(): object {
+    const rooms = [...this.#views].map(([name, room]) => [name, room.view()] as const)
+    return { server_id: this.server.id, ...Object.fromEntries(rooms) }
   }
 }
 
