@@ -23,6 +23,8 @@ export interface Shelf {
 
 const nothing = Buffer.alloc(0)
 const scanRows = 256
+/** Messages looked at for a list of deleted ones: about a tenth of a second of the loop. */
+const deletedStepsMax = 100_000
 const missesMax = 64
 /** With more subjects than these a scan is cheaper than asking the index for each. */
 const keyedSubjectsMax = 16
@@ -92,6 +94,20 @@ export class Reader {
       if (!removed.has(from)) return from
     }
     return 0
+  }
+
+  /** Up to `countMax` sequences that are gone; `goneCount`: how many there are in all. */
+  deleted(goneCount: number, countMax: number): number[] {
+    const { firstSeq, readableSeq } = this.#shelf
+    const gone: number[] = []
+    const wanted = Math.min(goneCount, countMax)
+    let steps = 0
+    for (let from = firstSeq; gone.length < wanted && from <= readableSeq; from++) {
+      if (++steps > deletedStepsMax) break
+      const at = this.firstFrom(from) || readableSeq + 1
+      for (; from < at && gone.length < wanted; from++) gone.push(from)
+    }
+    return gone
   }
 
   /** The last message on the subject at or before `uptoSeq`; 0 when there is none. */

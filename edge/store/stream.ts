@@ -220,6 +220,10 @@ export class StoreStream implements Stream, Shelf, Participant {
       .map(entry => [entry.name, entry.count] as const)
   }
 
+  deleted(countMax: number): readonly number[] {
+    return this.reader.deleted(this.state().deleted, countMax)
+  }
+
   remove(seq: number): boolean {
     if (this.commit.sick) return false
     const meta = this.meta(seq)
