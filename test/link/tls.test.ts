@@ -1,0 +1,48 @@
+import { connect as dialClear } from 'node:net'
+import { connect } from '@nats-io/transport-node'
+import * as assert from 'uvu/assert'
+import { type Certificates, newCertificates } from '../support/certificates.ts'
+import { startServer } from '../support/server.ts'
+import { spec } from '../support/spec.ts'
+
+const tlsOf = (files: Certificates): string =>
+  `tls { cert_file: "${files.serverCert}", key_file: "${files.serverKey}" }`
+
+spec('client TLS', it => {
+  it('greets in clear, then upgrades', async () => {
+    const files = newCertificates()
+    const server = await startServer(tlsOf(files))
+    const servers = `localhost:${server.address.port}`
+    try {
+      const client = await connect({ servers, tls: { caFile: files.ca }, reconnect: false })
+      const answers = client.subscribe('echo', {
+        callback: (_error, message) => message.respond(message.data),
+      })
+      assert.is((await client.request('echo', 'hello')).string(), 'hello')
+      answers.unsubscribe()
+      await client.close()
+    } finally {
+      server.close()
+    }
+  })
+
+  it('drops a client that speaks in clear, and serves the next', async () => {
+    const files = newCertificates()
+    const server = await startServer(tlsOf(files))
+    const { port } = server.address
+    try {
+      const clear = dialClear(port, '127.0.0.1')
+      clear.on('error', () => undefined)
+      clear.write('CONNECT {}\r\nPING\r\n')
+      clear.resume()
+      await new Promise(resolve => clear.once('close', resolve))
+      assert.is(server.clients.size, 0)
+      const tls = { caFile: files.ca }
+      const client = await connect({ servers: `localhost:${port}`, tls, reconnect: false })
+      await client.flush()
+      await client.close()
+    } finally {
+      server.close()
+    }
+  })
+})
