@@ -2,6 +2,11 @@
 // default, unit, reloadable, one sentence. The checker (check.ts), the README's table and the
 // examples in conf/ come from it; a room of edge/ brings its own block.
 
+/** Checks options against each other; called after each of them was checked alone. */
+export interface Verified {
+  verify?(value: never, node: ConfNode, report: Report): void
+}
+
 interface Row {
   /** Other spellings nats-server accepts. */
   readonly aliases?: readonly string[]
@@ -64,14 +69,14 @@ interface CustomRow<T> extends Row {
 }
 
 /** A block of its own; absent = null unless `always`, then all defaults. */
-interface BlockRow<B extends Block> extends Row {
+interface BlockRow<B extends Block> extends Row, Verified {
   readonly type: 'block'
   readonly block: B
   readonly always?: boolean
 }
 
 /** A list of blocks (`remotes: [ {…}, {…} ]`); one block alone is a list of one. */
-interface BlocksRow<B extends Block> extends Row {
+interface BlocksRow<B extends Block> extends Row, Verified {
   readonly type: 'blocks'
   readonly block: B
 }

@@ -30,6 +30,7 @@ const packages: readonly (readonly [string, string])[] = [
   ['mosquitto', 'mosquitto'],
   ['mosquitto-clients', 'mosquitto_pub'],
   ['socat', 'socat'],
+  ['systemd', 'systemd-analyze'],
   ['strace', 'strace'],
   ['iproute2', 'ip'],
   ['openssl', 'openssl'],
