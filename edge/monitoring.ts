@@ -13,6 +13,7 @@ export interface Viewed {
 export interface MonitoredRooms {
   readonly server: Server
   readonly leafNodes: LeafNodes | null
+  readonly jetstream: { varz(): object } | null
   readonly health: HealthSource
   readonly configLoadedWallMs: number
 }
@@ -24,6 +25,7 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
     leafs: () => rooms.leafNodes?.view() ?? [],
     leafTotals: () => rooms.leafNodes?.totals ?? nothing,
     leafOptions: () => rooms.leafNodes?.optionsView() ?? {},
+    jetstream: () => rooms.jetstream?.varz() ?? {},
     health: rooms.health,
     configLoadedWallMs: () => rooms.configLoadedWallMs,
   }

@@ -3,6 +3,7 @@
 
 import type { Block, Values } from '../src/server/option.ts'
 import { serverBlock } from '../src/server/options.ts'
+import { globalAccountName, systemAccountName } from '../src/account/account.ts'
 import type { Flags } from '../src/server/flags.ts'
 import { mqttBlock } from './mqtt/options.ts'
 import { schedulesRow } from './schedule/options.ts'
@@ -41,4 +42,17 @@ export function edgeProblems(options: EdgeOptions): readonly string[] {
     problems.push('mqtt requires JetStream to be enabled if running in standalone mode')
   }
   return problems
+}
+
+/** Every account that some block names: each has streams of its own. */
+export function accountNames(options: EdgeOptions): readonly string[] {
+  const names = [
+    globalAccountName,
+    ...(options.serial?.ports ?? []).map(port => port.account),
+    ...options.schedules.map(schedule => schedule.account),
+    ...(options.leafnodes?.remotes ?? []).map(remote => remote.account),
+    options.telemetry?.account ?? globalAccountName,
+    options.mqtt?.account ?? globalAccountName,
+  ]
+  return [...new Set(names)].filter(name => name !== systemAccountName)
 }

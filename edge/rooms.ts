@@ -11,12 +11,14 @@ import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
 import { tlsOptions } from '../src/link/listener.ts'
 import type { LeafNodes } from '../src/link/leaf-nodes.ts'
+import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { Server } from '../src/server/server.ts'
 import { bannerLines } from './banner.ts'
 import { sourcesOf, type Viewed } from './monitoring.ts'
-import type { EdgeOptions } from './options.ts'
+import { accountNames, type EdgeOptions } from './options.ts'
+import type { JetStream } from './store/jetstream.ts'
 
 export interface RoomsParts {
   readonly options: EdgeOptions
@@ -30,6 +32,7 @@ export interface RoomsParts {
 export class Rooms {
   readonly server: Server
   leafNodes: LeafNodes | null = null
+  jetstream: JetStream | null = null
   readonly health: HealthSource
   /** When the config was read last. */
   configLoadedWallMs: number
@@ -62,6 +65,7 @@ export class Rooms {
     }
     begun()
     await this.#startMonitoring()
+    await this.#startStore()
     await this.#startSources()
     await this.#startClients()
     await this.#startHubs()
@@ -103,7 +107,10 @@ export class Rooms {
       port,
       basePath: options.http_base_path,
       sources: sourcesOf(this),
-      endpoints: { '/edgez': () => this.#view() },
+      endpoints: {
+        '/edgez': () => this.#view(),
+        '/jsz': query => this.#jsz(query),
+      },
       log,
       clock,
     })
@@ -112,6 +119,34 @@ export class Rooms {
     })
     this.#closers.add(monitor)
     this.#monitoring = { host, port: monitor.port }
+  }
+
+  async #startStore(): Promise<void> {
+    const { options, log, clock, turn } = this.#parts
+    if (options.jetstream === null) return
+    const { JetStream } = await import('./store/jetstream.ts')
+    const { server } = this
+    const jetstream = new JetStream({
+      options: options.jetstream,
+      accounts: accountNames(options).map(name => server.account(name)),
+      serverId: server.id,
+      serverName: server.name,
+      log,
+      clock,
+      turn,
+    })
+    this.#closers.add({
+      close: async () => {
+        log.info('Initiating JetStream Shutdown...')
+        await jetstream.close()
+        log.info('JetStream Shutdown')
+      },
+    })
+    await jetstream.start().catch((error: Error) => {
+      throw new Error(`Can't start JetStream: ${error.message}`)
+    })
+    this.jetstream = jetstream
+    this.#views.set('store', jetstream)
   }
 
   /** Where messages come from besides the network. */
@@ -187,10 +222,18 @@ export class Rooms {
   }
 
   #newHealth(): HealthSource {
+    const rooms = this
     return {
       problem: () => (this.#isReady ? null : 'not ready for connections'),
-      jetstream: null,
+      get jetstream() {
+        return rooms.jetstream
+      },
     }
+  }
+
+  #jsz(query: Query): object {
+    const { jetstream, server } = this
+    return jetstream?.jsz(query) ?? { server_id: server.id, disabled: true }
   }
 
   #view(): object {
