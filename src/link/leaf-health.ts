@@ -43,6 +43,8 @@ export class LeafHealth {
   #hasSent = false
   #heardMs = 0
   #pingedMs = 0
+  /** When the first PING that still has no answer was sent. */
+  #askedMs = 0
   #unanswered = 0
   /** A block waited at the last tick, and how many had gone then. */
   #isStalled = false
@@ -86,7 +88,8 @@ export class LeafHealth {
     this.#noteProgress(nowMs)
     const { intervalMs, unansweredMax } = this.#options
     const quietMs = nowMs - this.#heardMs
-    if (this.#unanswered > 0 && quietMs >= probeMs + answerMsMax && this.#hasSent) {
+    const askedForMs = this.#unanswered > 0 ? nowMs - this.#askedMs : 0
+    if (this.#hasSent && Math.min(askedForMs, quietMs) >= answerMsMax) {
       return this.#owner.wentStale()
     }
     const sincePingMs = nowMs - this.#pingedMs
@@ -98,6 +101,7 @@ export class LeafHealth {
     if (isDue && this.#unanswered >= unansweredMax && quietMs >= intervalMs) {
       return this.#owner.wentStale()
     }
+    if (this.#unanswered === 0) this.#askedMs = nowMs
     this.#unanswered++
     this.#pingedMs = nowMs
     this.#owner.sendPing()
