@@ -6,8 +6,8 @@ import type { Receipt } from '../../src/message.ts'
 
 export interface AcknowledgementsOwner {
   acknowledge(packetId: number, qos: 1 | 2): void
-  /** A holder failed: none of these will be acknowledged. */
-  refuse(error: Error): void
+  /** A holder failed: none of those that wait will be acknowledged, these of QoS 2 among them. */
+  refuse(error: Error, qos2PacketIds: readonly number[]): void
   /** So many wait that the client must be held back, or may go on. */
   holdBack(isHeldBack: boolean): void
 }
@@ -34,7 +34,8 @@ class Entry implements Receipt {
 
   release(error?: Error): void {
     this.holders--
-    this.#list.settle(error)
+    if (error) this.#list.fail(error)
+    this.#list.settle()
   }
 }
 
@@ -45,6 +46,7 @@ export class Acknowledgements {
   #head = 0
   #isHeldBack = false
   #isRefused = false
+  #error: Error | null = null
 
   constructor(owner: AcknowledgementsOwner) {
     this.#owner = owner
@@ -74,15 +76,15 @@ export class Acknowledgements {
     if (!waits) this.#owner.acknowledge(packetId, 2)
   }
 
-  settle(error?: Error): void {
-    if (this.#isRefused) return
-    if (error) {
-      this.#isRefused = true
-      this.#waiting = []
-      this.#head = 0
-      this.#owner.refuse(error)
-      return
-    }
+  /** The first failure counts; it acts with the next `settle`. */
+  fail(error: Error): void {
+    this.#error ??= error
+  }
+
+  /** Sends what is ready, unless a publish is in the door just now: then after it. */
+  settle(): void {
+    if (this.#isRefused || this.#waiting.at(-1)?.isPublished === false) return
+    if (this.#error) return this.#refuse(this.#error)
     const waiting = this.#waiting
     while (this.#head < waiting.length) {
       const entry = waiting[this.#head] as Entry
@@ -96,6 +98,15 @@ export class Acknowledgements {
       this.#head = 0
     }
     this.#pace()
+  }
+
+  #refuse(error: Error): void {
+    this.#isRefused = true
+    const waiting = this.#waiting.slice(this.#head)
+    this.#waiting = []
+    this.#head = 0
+    const qos2 = waiting.filter(entry => entry.qos === 2).map(entry => entry.packetId)
+    this.#owner.refuse(error, qos2)
   }
 
   #pace(): void {

@@ -58,7 +58,7 @@ export class Backlog {
     return new Backlog(shelf, limits, has)
   }
 
-  /** Adds a copy; returns its sequence. Drops the oldest ones when there is no room. */
+  /** Adds a copy; returns its sequence, 0 when it cannot be kept. Drops old ones for room. */
   append(topic: string, payload: Buffer, retain: boolean): number {
     const bytes = topic.length + payload.length
     const { messagesMax, bytesMax } = this.#limits
@@ -67,10 +67,12 @@ export class Backlog {
       (this.messages >= messagesMax || this.bytes + bytes > bytesMax) &&
       this.#dropOldest()
     );
-    this.lastSeq = this.#shelf.append(topic, payload, retain)
+    const seq = this.#shelf.append(topic, payload, retain)
+    if (seq === 0) return 0
+    this.lastSeq = seq
     this.messages++
     this.bytes += bytes
-    return this.lastSeq
+    return seq
   }
 
   get(seq: number): KeptMessage | undefined {

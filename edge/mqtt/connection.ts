@@ -77,6 +77,8 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
   #silence: Timer | null = null
   #deadline: Timer | null = null
   #isHeldBack = false
+  /** Stays when the connection is closed: acknowledgements may still wait for the disk. */
+  #session: Session | null = null
 
   constructor(
     context: MqttContext,
@@ -270,8 +272,13 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
     this.#sendShort(qos === 1 ? types.puback : types.pubrec, packetId)
   }
 
-  /** Somebody could not keep the message: without PUBACK the client will send it again. */
-  refuse(error: Error): void {
+  /**
+   * Somebody could not keep a message: without an acknowledgement the client will send it again,
+   * and a QoS 2 one must not be taken for a repetition then.
+   */
+  refuse(error: Error, qos2PacketIds: readonly number[] = []): void {
+    for (const packetId of qos2PacketIds) this.#session?.release(packetId)
+    if (this.#state.is === 'closed') return
     this.#context.log.error(`${this.label} - Message could not be stored: ${error.message}`)
     this.close('Internal Client')
   }
@@ -358,6 +365,7 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
       account.retained,
       permissions,
     )
+    this.#session = session
     this.#state = { is: 'open', account, session, publisher, will: connect.will }
     this.keepaliveMs = connect.keepaliveS * 1000 * keepaliveGrace
     if (this.keepaliveMs > 0) this.#watchSilence()

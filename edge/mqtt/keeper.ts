@@ -53,7 +53,7 @@ export interface Keeper {
   subscribe(id: number, filter: string, qos: 0 | 1): void
   unsubscribe(id: number, filter: string): void
 
-  /** Queues a message and returns its sequence. Copies the payload. */
+  /** Queues a copy and returns its sequence; 0 when it cannot be kept (the disk is full). */
   append(id: number, topic: string, payload: Buffer, retain: boolean): number
   /** Up to `countMax` messages after `afterSeq`, in order. */
   read(id: number, afterSeq: number, countMax: number): readonly KeptMessage[]

@@ -266,6 +266,7 @@ export class Session implements FilterOwner {
     const droppedBefore = this.backlog.dropped
     const seq = this.backlog.append(topic, payload, retain)
     counters.droppedMsgs += this.backlog.dropped - droppedBefore
+    if (seq === 0) return this.#unkept(wire, payload, retain, receipt)
     if (this.keptId !== null && receipt !== null) {
       receipt.hold() // keeps invariant 1
       keeper.onDisk(error => receipt.release(error))
@@ -275,6 +276,15 @@ export class Session implements FilterOwner {
     this.#sentSeq = seq
     const entry = { seq, bytes: topic.length + payload.length, sentMs: 0 }
     this.#send(this.#nextPacketId(), entry, wire, payload, retain ? retainFlag : 0)
+  }
+
+  /** The disk takes nothing: a client that is here gets the message all the same, at QoS 0. */
+  #unkept(wire: Buffer, payload: Buffer, retain: boolean, receipt: Receipt | null): void {
+    const first = publishFirst | (retain ? retainFlag : 0)
+    if (this.#connection) this.#connection.publish(first, wire, 0, payload, 0, payload.length)
+    else this.#context.counters.droppedMsgs++
+    receipt?.hold()
+    receipt?.release(new Error('session store is not available'))
   }
 
   #sendStored(message: KeptMessage): void {

@@ -236,10 +236,10 @@ spec('mqtt publish and subscribe', it => {
     const talk = new Talk()
     const peer = talk.connect('a')
     peer.subscribe('#')
-    const deliver = talk.account()
-    assert.is(deliver.sublist.match('x').plain.length, 1)
+    talk.post('x', 'consumer', undefined, '$JS.ACK.s.c.1.1.1.1.0')
+    talk.post('x', 'request', undefined, '_INBOX.1')
     talk.post('x', 'plain')
-    peer.expect(connected, 'suback #1 0', 'x q0 plain')
+    peer.expect(connected, 'suback #1 0', 'x q0 request', 'x q0 plain')
   })
 })
 

@@ -130,10 +130,11 @@ export class Talk {
   }
 
   /** A NATS client publishes. */
-  post(subject: string, text: string, headers?: string): void {
+  post(subject: string, text: string, headers?: string, reply = ''): void {
     const origin: Origin = { kind: 'client', sink: null, echo: true, permissions: null }
     post(this.account(), origin, {
       subject,
+      reply,
       payload: Buffer.from(text),
       ...(headers === undefined ? {} : { headers: Buffer.from(`NATS/1.0\r\n${headers}\r\n\r\n`) }),
     })
