@@ -14,7 +14,7 @@ import { type ByteSink, Outbox, type OutboxOwner } from '../../src/link/outbox.t
 import type { LinkSocket, SocketOwner } from '../../src/link/socket.ts'
 import type { Receipt } from '../../src/message.ts'
 import { Acknowledgements } from './acknowledgements.ts'
-import type { MqttContext } from './context.ts'
+import type { MqttContext, MqttLimits } from './context.ts'
 import { Framer, type FrameOwner } from './frame.ts'
 import * as packets from './packet.ts'
 import { Publisher, type PublisherOwner } from './publisher.ts'
@@ -67,6 +67,8 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
   keepaliveMs = 0
   heardMs: number
   readonly #context: MqttContext
+  /** As they were when the connection began: a reload counts for those that come later. */
+  readonly #limits: MqttLimits
   readonly #owner: ConnectionOwner
   readonly #sessions: Sessions
   readonly #socket: Line
@@ -97,6 +99,7 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
     this.startedWallMs = context.clock.wallMs()
     this.heardMs = context.clock.monotonicMs()
     const { turn, pool, limits } = context
+    this.#limits = limits
     this.#outbox = new Outbox(this, socket, turn, pool, limits.pendingBytesMax)
     this.#framer = new Framer(this)
     this.#acknowledgements = new Acknowledgements(this)
@@ -195,8 +198,7 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
   writeStalled(): void {
     if (this.#deadline !== null || this.#state.is === 'closed') return
     const written = this.#outbox.writesDone
-    const { clock, limits } = this.#context
-    this.#deadline = clock.after(limits.writeDeadlineMs, () => {
+    this.#deadline = this.#context.clock.after(this.#limits.writeDeadlineMs, () => {
       this.#deadline = null
       if (!this.#outbox.isWriting) return
       if (this.#outbox.writesDone !== written) this.writeStalled()
@@ -210,7 +212,7 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
     const isConnect = first >> 4 === types.connect
     if (this.#state.is === 'handshake' && !isConnect) return violations.firstPacket
     if (this.#state.is === 'open' && isConnect) return violations.secondConnect
-    return packets.checkHeader(first, bodyBytes, this.#context.limits.payloadBytesMax)
+    return packets.checkHeader(first, bodyBytes, this.#limits.payloadBytesMax)
   }
 
   packet(first: number, chunk: Buffer, start: number, end: number): void {

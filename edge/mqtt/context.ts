@@ -53,6 +53,7 @@ export interface MqttCounters {
 
 export interface MqttContext {
   readonly options: MqttOptions
+  /** As they are now: they may change with a reload. */
   readonly limits: MqttLimits
   readonly log: Log
   readonly clock: Clock

@@ -21,7 +21,7 @@ import { Sessions } from './sessions.ts'
 export interface MqttParts {
   readonly options: MqttOptions
   /** The server's own bounds: max_payload, max_pending, write_deadline. */
-  readonly limits: MqttLimits
+  limits(): MqttLimits
   readonly keeper: Keeper
   readonly log: Log
   readonly clock: Clock
@@ -70,7 +70,9 @@ export class MqttGateway implements ConnectionOwner {
     this.#parts = parts
     this.#context = {
       options: parts.options,
-      limits: parts.limits,
+      get limits() {
+        return parts.limits()
+      },
       log: parts.log,
       clock: parts.clock,
       turn: parts.turn,

@@ -42,6 +42,7 @@ export class Publisher implements Origin {
   inMsgs = 0
   inBytes = 0
   readonly #context: MqttContext
+  readonly #payloadBytesMax: number
   readonly #owner: PublisherOwner
   readonly #account: Account
   readonly #retained: RetainedMessages
@@ -61,6 +62,7 @@ export class Publisher implements Origin {
     permissions: PermissionCheck | null,
   ) {
     this.#context = context
+    this.#payloadBytesMax = context.limits.payloadBytesMax
     this.#owner = owner
     this.#account = account
     this.#retained = retained
@@ -126,7 +128,7 @@ export class Publisher implements Origin {
     end: number,
   ): Violation | null {
     const payloadBytes = end - payloadStart
-    if (publishHeaderBytes + payloadBytes > this.#context.limits.payloadBytesMax) {
+    if (publishHeaderBytes + payloadBytes > this.#payloadBytesMax) {
       return violations.packetTooLarge
     }
     this.inMsgs++

@@ -15,6 +15,7 @@
 
 import type { Commit, Participant } from './commit.ts'
 import type { Db } from './db.ts'
+import { seqsMax, sessionsMax } from './session-schema.ts'
 
 export interface StoredFilter {
   readonly filter: string
@@ -45,23 +46,6 @@ export interface StoredRetained {
   readonly qos: 0 | 1 | 2
   readonly payload: Buffer
 }
-
-const seqsMax = 2 ** 36
-const sessionsMax = 2 ** 17 - 1
-
-/** For prepareSchema: run at every start. */
-export const sessionTables: readonly string[] = [
-  `CREATE TABLE IF NOT EXISTS mqtt_session(id INTEGER PRIMARY KEY, account TEXT NOT NULL,
-     client TEXT NOT NULL, UNIQUE(account, client))`,
-  `CREATE TABLE IF NOT EXISTS mqtt_filter(session INTEGER NOT NULL, filter TEXT NOT NULL,
-     qos INTEGER NOT NULL, PRIMARY KEY(session, filter)) WITHOUT ROWID`,
-  `CREATE TABLE IF NOT EXISTS mqtt_received(session INTEGER NOT NULL, packet INTEGER NOT NULL,
-     PRIMARY KEY(session, packet)) WITHOUT ROWID`,
-  `CREATE TABLE IF NOT EXISTS mqtt_queue(id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL,
-     retain INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL)`,
-  `CREATE TABLE IF NOT EXISTS mqtt_retained(account TEXT NOT NULL, topic TEXT NOT NULL,
-     qos INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE(account, topic))`,
-]
 
 const idOf = (session: number, seq: number): number => session * seqsMax + seq
 const bytesOf = (message: QueuedMessage): number => message.topic.length + message.payload.length

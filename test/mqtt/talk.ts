@@ -50,11 +50,11 @@ export class Talk {
     const authorization = parts.authorization ?? openToAll
     this.gateway = new MqttGateway({
       options: optionsWith(parts.options),
-      limits: {
+      limits: () => ({
         payloadBytesMax: parts.payloadBytesMax ?? 1024 * 1024,
         pendingBytesMax: parts.pendingBytesMax ?? 64 * 1024 * 1024,
         writeDeadlineMs: 10_000,
-      },
+      }),
       keeper: this.keeper,
       log: this.log,
       clock: this.clock,

@@ -1,0 +1,29 @@
+// Brings the MQTT room together with the server and the store.
+
+import { authenticate } from '../src/account/authenticate.ts'
+import type { Server } from '../src/server/server.ts'
+import { MqttGateway } from './mqtt/gateway.ts'
+import type { MqttOptions } from './mqtt/options.ts'
+import { SessionStore } from './store/session.ts'
+import type { Store } from './store/store.ts'
+
+export function newMqttGateway(server: Server, store: Store, options: MqttOptions): MqttGateway {
+  const { log, clock, turn, pool, pressure } = server
+  return new MqttGateway({
+    options,
+    limits: () => server.links.limits,
+    keeper: new SessionStore(store.db, store.commit),
+    log,
+    clock,
+    turn,
+    pool,
+    pressure,
+    authenticate: (credentials, account, noAuthUser) => {
+      const { authorization } = server
+      const withUser = { ...authorization, noAuthUser: noAuthUser ?? authorization.noAuthUser }
+      return authenticate(withUser, credentials, account)
+    },
+    account: name => server.account(name),
+    nextId: () => server.nextId(),
+  })
+}
