@@ -15,6 +15,7 @@ import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { Server } from '../src/server/server.ts'
+import type { TlsServerOptions } from '../src/server/tls-options.ts'
 import { bannerLines } from './banner.ts'
 import { sourcesOf, type Viewed } from './monitoring.ts'
 import { accountNames, type EdgeOptions } from './options.ts'
@@ -64,8 +65,10 @@ export class Rooms {
       log[level](text)
     }
     begun()
+    this.verify(options)
     await this.#startMonitoring()
     await this.#startStore()
+    await this.#startMqtt()
     await this.#startSources()
     await this.#startClients()
     await this.#startHubs()
@@ -77,9 +80,9 @@ export class Rooms {
     await this.#closers.close()
   }
 
-  /** Throws when reloaded options cannot work: an unreadable certificate. */
+  /** Throws when options cannot work: an unreadable certificate. */
   verify(options: EdgeOptions): void {
-    if (options.tls !== null) tlsOptions(options.tls)
+    for (const tls of [options.tls, options.mqtt?.tls ?? null]) if (tls !== null) verifyTls(tls)
   }
 
   reload(options: EdgeOptions): void {
@@ -125,6 +128,7 @@ export class Rooms {
     const { options, log, clock, turn } = this.#parts
     if (options.jetstream === null) return
     const { JetStream } = await import('./store/jetstream.ts')
+    const { sessionTables } = await import('./store/session-schema.ts')
     const { server } = this
     const jetstream = new JetStream({
       options: options.jetstream,
@@ -134,6 +138,7 @@ export class Rooms {
       log,
       clock,
       turn,
+      tables: sessionTables,
     })
     this.#closers.add({
       close: async () => {
@@ -147,6 +152,13 @@ export class Rooms {
     })
     this.jetstream = jetstream
     this.#views.set('store', jetstream)
+  }
+
+  async #startMqtt(): Promise<void> {
+    const { options } = this.#parts
+    if (options.mqtt === null || this.jetstream === null) return
+    const { newMqttGateway } = await import('./mqtt-room.ts')
+    await this.#open('mqtt', newMqttGateway(this.server, this.jetstream.store, options.mqtt))
   }
 
   /** Where messages come from besides the network. */
@@ -239,6 +251,15 @@ export class Rooms {
   #view(): object {
     const rooms = [...this.#views].map(([name, room]) => [name, room.view()] as const)
     return { server_id: this.server.id, ...Object.fromEntries(rooms) }
+  }
+}
+
+/** Loads what the files hold, so that a wrong one is found before the first client comes. */
+function verifyTls(tls: TlsServerOptions): void {
+  try {
+    process.getBuiltinModule('node:tls').createSecureContext(tlsOptions(tls))
+  } catch (error) {
+    throw new Error(`error parsing X509 certificate/key pair: ${(error as Error).message}`)
   }
 }
 

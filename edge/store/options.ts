@@ -81,6 +81,7 @@ export const jetstreamOption = {
   type: 'custom',
   default: null as JetStreamOptions | null,
   read: readJetStream,
+  block: jetstreamBlock,
   about: 'The embedded store: true, false, or a block.',
 } as const
 

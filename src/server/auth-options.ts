@@ -134,9 +134,8 @@ export function verifyAuthorization(
     }
   }
   const names = new Set<string>()
-  for (const { user: name, password: secret } of users) {
+  for (const { user: name } of users) {
     if (name === null) report.error(node.place, 'User entry requires a user')
-    else if (secret === null) report.error(node.place, `User "${name}" requires a password`)
     else if (names.has(name)) report.error(node.place, `Duplicate user "${name}" detected`)
     if (name !== null) names.add(name)
   }

@@ -40,7 +40,10 @@ export function checkConfig<B extends Block>(root: ConfMap | null, block: B): Ch
 
 /** `file:line:col: text`, as nats-server prints it. */
 export function formatProblem({ place, text }: Problem): string {
-  return place.file === '' ? text : `${place.file}:${place.line}:${place.column}: ${text}`
+  if (place.file === '') return text
+  // Line 0 stands for the file as a whole.
+  const at = place.line === 0 ? '' : `:${place.line}:${place.column}`
+  return `${place.file}${at}: ${text}`
 }
 
 /** "host:port" or a port; a text when it is neither. */
@@ -289,7 +292,7 @@ function goType(node: ConfNode): string {
 
 /** nats-server spells the one minimum it has in words. */
 function minimum(ms: number): string {
-  return ms >= 1000 && ms < 60_000 && ms % 1000 === 0 ? `${ms / 1000} seconds` : formatDuration(ms)
+  return ms > 1000 && ms < 60_000 && ms % 1000 === 0 ? `${ms / 1000} seconds` : formatDuration(ms)
 }
 
 function oneOf(values: readonly string[]): string {

@@ -31,7 +31,8 @@ export function loadConfig<B extends Edge>(
   const file = checked.values as unknown as ServerOptions
   const warnings = [...checked.warnings]
   if (root?.entries.size === 0) {
-    warnings.push({ place: root.place, text: 'config has no values or is empty' })
+    const place = { ...root.place, line: 0 }
+    warnings.push({ place, text: 'config has no values or is empty' })
   }
   const options = applyFlags(file, flags)
   const errors = [...checked.errors]

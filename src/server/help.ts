@@ -30,8 +30,6 @@ TLS of clients is configured in a tls block of the configuration file:
         verify:    true                      # demand one
         timeout:   2                         # seconds for the handshake
         min_version: "1.2"                   # or "1.3"
-        cipher_suites: [ "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" ]
-        curve_preferences: [ "X25519", "CurveP256" ]
     }
 
 The same block in an entry of leafnodes.remotes is the TLS towards the hub.

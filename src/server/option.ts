@@ -66,6 +66,8 @@ interface CustomRow<T> extends Row {
   readonly default: T
   /** Turns the parsed node into the value; reports errors with their place, never throws. */
   readonly read: (node: ConfNode, report: Report) => T
+  /** What its form as a block holds, for the README. */
+  readonly block?: Block
 }
 
 /** A block of its own; absent = null unless `always`, then all defaults. */

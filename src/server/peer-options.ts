@@ -9,6 +9,11 @@ const uncompressed = {
   about: 'Links are not compressed; the other side notices by itself.',
 } as const
 
+const noListener = {
+  type: 'unsupported',
+  about: 'Nothing listens for leaf nodes: connect to the hub with remotes.',
+} as const
+
 const remoteBlock = {
   urls: {
     type: 'strings',
@@ -77,72 +82,15 @@ const remoteBlock = {
   dial_timeout: { type: 'unsupported', about: 'A key of nats-server 2.14.' },
 } as const satisfies Block
 
-const leafUserBlock = {
-  user: { type: 'string', default: null, aliases: ['username'], about: 'Name.' },
-  password: {
-    type: 'string',
-    default: null,
-    aliases: ['pass'],
-    about: 'Its password, in plain text.',
-  },
-  account: { type: 'string', default: '$G', about: 'The account the leaf node joins.' },
-} as const satisfies Block
-
-const leafAuthorizationBlock = {
-  user: { type: 'string', default: null, aliases: ['username'], about: 'The only user.' },
-  password: { type: 'string', default: null, aliases: ['pass'], about: 'Its password.' },
-  account: { type: 'string', default: '$G', about: 'The account leaf nodes join.' },
-  timeout: {
-    type: 'duration',
-    default: 2000,
-    min: 1,
-    plainSeconds: true,
-    about: 'Time a leaf node has to authenticate.',
-  },
-  users: { type: 'blocks', block: leafUserBlock, about: 'Users, each with an account.' },
-  nkey: { type: 'unsupported', about: 'Leaf nodes log in with a password.' },
-  proxy_required: { type: 'unsupported', about: 'There are no trusted proxies.' },
-} as const satisfies Block
-
 export const leafnodesBlock = {
-  listen: { type: 'listen', default: null, about: 'Accept leaf nodes here: port or host:port.' },
-  host: {
-    type: 'string',
-    default: null,
-    aliases: ['net'],
-    defaultText: '0.0.0.0',
-    about: 'Address to accept leaf nodes on.',
-  },
-  port: {
-    type: 'integer',
-    default: null,
-    defaultText: 'off',
-    min: -1,
-    max: 65_535,
-    about: 'Port to accept leaf nodes on; -1 is a random one.',
-  },
-  authorization: {
-    type: 'block',
-    block: leafAuthorizationBlock,
-    about: 'Who may connect as a leaf node.',
-  },
-  tls: { type: 'block', block: tlsServerBlock, about: 'TLS of the leaf-node listener.' },
-  advertise: {
-    type: 'string',
-    default: null,
-    aliases: ['leafnode_advertise'],
-    about: 'host:port that leaf nodes are told to use.',
-  },
-  no_advertise: {
-    type: 'boolean',
-    default: false,
-    about: 'Do not tell leaf nodes our addresses.',
-  },
-  min_version: {
-    type: 'string',
-    default: null,
-    about: 'The oldest server version accepted as a leaf node.',
-  },
+  listen: noListener,
+  host: { ...noListener, aliases: ['net'] },
+  port: noListener,
+  authorization: noListener,
+  tls: noListener,
+  advertise: { ...noListener, aliases: ['leafnode_advertise'] },
+  no_advertise: noListener,
+  min_version: noListener,
   reconnect: {
     type: 'duration',
     default: 1000,

@@ -4,6 +4,9 @@
 import type { Block, Values } from './option.ts'
 
 const known = {
+  cipher_suites: { type: 'unsupported', about: "Node's own list of suites counts." },
+  curve_preferences: { type: 'unsupported', about: "Node's own list of curves counts." },
+  pinned_certs: { type: 'unsupported', about: 'Certificates are checked against ca_file.' },
   certs: { type: 'unsupported', about: 'One certificate only: use cert_file and key_file.' },
   verify_and_map: { type: 'unsupported', about: 'Users are not taken from certificates.' },
   verify_cert_and_check_known_urls: { type: 'unsupported', about: 'For clusters and gateways.' },
@@ -26,18 +29,6 @@ const common = {
     defaultText: "the system's authorities",
     about: 'Authorities that the other side must be signed by, PEM.',
   },
-  cipher_suites: {
-    type: 'strings',
-    default: [],
-    defaultText: "Node's",
-    about: 'Cipher suites by their IANA names.',
-  },
-  curve_preferences: {
-    type: 'strings',
-    default: [],
-    defaultText: "Node's",
-    about: 'Curves: CurveP256, CurveP384, CurveP521, X25519.',
-  },
   min_version: {
     type: 'string',
     default: '1.2',
@@ -50,11 +41,6 @@ const common = {
     min: 1,
     plainSeconds: true,
     about: 'Time for the TLS handshake.',
-  },
-  pinned_certs: {
-    type: 'strings',
-    default: [],
-    about: 'SHA-256 (hex) of the public keys that the other side may have; any when empty.',
   },
 } as const satisfies Block
 
