@@ -3,7 +3,8 @@
 // What is left is known without counting once the end is in sight: a fetch that brings less than
 // was asked for says exactly how many messages remain. Only a consumer far behind needs a count;
 // it is made once, and then kept by what is delivered, what arrives and what is removed. After
-// removals that cannot be attributed (a filter, a purge) it is made again, at most once a second.
+// removals that cannot be attributed (a filter, a purge) it is made again: when somebody asks, and
+// at most once a second for the figure that goes with each delivery.
 //
 //   deliver policy last_per_subject:
 //     [ last message of each subject, ascending ]  then everything behind `resume`
@@ -130,11 +131,12 @@ export class Cursor {
     while (this.#skipAt > 0 && (this.#skip[this.#skipAt - 1] as number) >= seq) this.#skipAt--
   }
 
-  /** Messages not yet delivered. */
+  /** Messages not yet delivered; exact. */
   pending(): number {
     const readable = this.#stream.readableSeq
     if (this.#skipAt < this.#skip.length) return this.#left + this.#arrivedSince(readable)
     if (this.nextSeq > readable) return 0
+    if (this.#isStale) this.#countedAtMs = Number.NEGATIVE_INFINITY
     this.#count(readable)
     return this.#left
   }

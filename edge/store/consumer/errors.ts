@@ -34,10 +34,7 @@ export const pushMaxWaiting = bad(10080, 'consumer in push mode can not set max 
 export const deliverCycle = bad(10081, 'consumer deliver subject forms a cycle')
 export const ackPendingWithoutAcks = bad(10082, 'consumer requires ack policy for max ack pending')
 export const heartbeatSmall = bad(10083, 'consumer idle heartbeat needs to be >= 100ms')
-export const pullNeedsAcks = bad(
-  10084,
-  'consumer in pull mode requires explicit ack policy on workqueue stream',
-)
+export const pullNeedsAcks = bad(10084, 'consumer in pull mode requires ack policy')
 export const pullRateLimit = bad(10086, 'consumer in pull mode can not have rate limit set')
 export const maxWaitingNegative = bad(10087, 'consumer max waiting needs to be positive')
 export const heartbeatNeedsPush = bad(
