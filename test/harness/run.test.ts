@@ -14,6 +14,8 @@ const uvu = JSON.stringify(
   fileURLToPath(new URL('../../node_modules/uvu/dist/index.mjs', import.meta.url)),
 )
 
+/** Longer than the runner waits for a file to end. */
+const endMsMax = 40_000
 const good = "it('a', () => {})"
 const rows: [string, string, number, string][] = [
   [
@@ -74,6 +76,22 @@ spec('test runner', it => {
       assert.is(status, code)
     })
   }
+
+  it(
+    'does not wait for what a test left open',
+    () => {
+      const file = join(scratch('runner'), 'case.test.ts')
+      const forgotten = 'setInterval(() => {}, 1000)'
+      writeFileSync(
+        file,
+        `import { spec } from ${helper}\nspec('s', it => { ${good} })\n${forgotten}\n`,
+      )
+      const { stdout } = spawnSync(process.execPath, [runner, file], { encoding: 'utf8' })
+      assert.match(stdout, 'something is still open')
+      assert.match(stdout, /1 passed, 1 failed\n$/)
+    },
+    endMsMax,
+  )
 
   it('fails when no file matches', () => {
     const { status, stdout } = spawnSync(process.execPath, [runner, 'no-such-test'], {

@@ -18,7 +18,9 @@ import { install } from './peers.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const runMsMax = 25 * 60_000
-const fileMsMax = 8 * 60_000
+const fileMsMax = 5 * 60_000
+/** From a file's last result to its end; what is open then was forgotten. */
+const endMsMax = 10_000
 const parallelMax = 2
 
 interface Outcome {
@@ -29,7 +31,7 @@ interface Outcome {
 interface Ended {
   readonly code: number | null
   readonly output: string
-  readonly late: boolean
+  readonly late: 'running' | 'open' | null
 }
 
 const alive = new Set<ChildProcess>()
@@ -128,12 +130,13 @@ function read({ code, output, late }: Ended): Outcome {
   const skipped = count('Skipped')
   if (!(total > 0)) return { passed: 0, failed: 1 }
   const bad = total - good
-  if (bad === 0 && (code !== 0 || late || skipped > 0)) return { passed: good, failed: 1 }
+  if (bad === 0 && (code !== 0 || late !== null || skipped > 0)) return { passed: good, failed: 1 }
   return { passed: good, failed: bad }
 }
 
 function why({ code, output, late }: Ended): string {
-  if (late) return `not done after ${fileMsMax / 60_000} minutes`
+  if (late === 'running') return `not done after ${fileMsMax / 60_000} minutes`
+  if (late === 'open') return 'every test was done, but something is still open'
   return /^ {2}Total:\s+[1-9]/m.test(output) ? `exit code ${code}` : 'it ran no test at all'
 }
 
@@ -148,13 +151,17 @@ function execute(program: string, args: readonly string[]): Promise<Ended> {
     })
     alive.add(child)
     let output = ''
-    let late = false
-    const timer = setTimeout(() => {
-      late = true
+    let late: Ended['late'] = null
+    const giveUp = (what: Ended['late']) => {
+      late = what
       killGroup(child)
-    }, fileMsMax)
+    }
+    let timer = setTimeout(giveUp, fileMsMax, 'running')
     const add = (chunk: string) => {
       output += chunk
+      if (!/^ {2}Duration: /m.test(chunk)) return
+      clearTimeout(timer)
+      timer = setTimeout(giveUp, endMsMax, 'open')
     }
     child.stdout.setEncoding('utf8').on('data', add)
     child.stderr.setEncoding('utf8').on('data', add)
