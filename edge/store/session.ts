@@ -68,9 +68,12 @@ interface Batch {
   readonly removed: readonly (readonly [number, number])[]
 }
 
+/** The commit group, as far as it is needed. */
+export type SessionCommit = Pick<Commit, 'touch' | 'onDisk' | 'sick' | 'full'>
+
 export class SessionStore implements Participant {
   readonly #db: Db
-  readonly #commit: Commit
+  readonly #commit: SessionCommit
   readonly #overlays = new Map<number, Overlay>()
   readonly #dirty = new Set<number>()
   /** Writes other than of messages, in order. */
@@ -80,7 +83,7 @@ export class SessionStore implements Participant {
   #unsynced = 0
   #nextId = 1
 
-  constructor(db: Db, commit: Commit) {
+  constructor(db: Db, commit: SessionCommit) {
     this.#db = db
     this.#commit = commit
   }

@@ -4,6 +4,7 @@
 import { generate, type Packet, parser } from 'mqtt-packet'
 import * as assert from 'uvu/assert'
 import type { Line } from '../../edge/mqtt/connection.ts'
+import type { Keeper } from '../../edge/mqtt/keeper.ts'
 import { MqttGateway } from '../../edge/mqtt/gateway.ts'
 import { type MqttOptions, mqttBlock } from '../../edge/mqtt/options.ts'
 import { Account } from '../../src/account/account.ts'
@@ -31,14 +32,15 @@ export function optionsWith(changes: Partial<MqttOptions> = {}): MqttOptions {
 export interface TalkOptions {
   readonly options?: Partial<MqttOptions>
   readonly authorization?: Authorization
-  readonly keeper?: MemoryKeeper
+  readonly keeper?: Keeper
+  readonly turn?: Turn
   readonly pendingBytesMax?: number
   readonly payloadBytesMax?: number
 }
 
 export class Talk {
   readonly clock = new FakeClock()
-  readonly turn = new Turn()
+  readonly turn: Turn
   readonly keeper: MemoryKeeper
   readonly accounts = new Map<string, Account>()
   readonly log = new TestLog()
@@ -46,7 +48,10 @@ export class Talk {
   #id = 0
 
   constructor(parts: TalkOptions = {}) {
-    this.keeper = parts.keeper ?? new MemoryKeeper()
+    const keeper = parts.keeper ?? new MemoryKeeper()
+    this.turn = parts.turn ?? new Turn()
+    // Only tests that brought a keeper of their own look at another kind.
+    this.keeper = keeper as MemoryKeeper
     const authorization = parts.authorization ?? openToAll
     this.gateway = new MqttGateway({
       options: optionsWith(parts.options),
@@ -55,7 +60,7 @@ export class Talk {
         pendingBytesMax: parts.pendingBytesMax ?? 64 * 1024 * 1024,
         writeDeadlineMs: 10_000,
       }),
-      keeper: this.keeper,
+      keeper,
       log: this.log,
       clock: this.clock,
       turn: this.turn,
