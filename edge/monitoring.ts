@@ -1,8 +1,12 @@
 // What monitoring sees: the rooms' fields in the shapes that src/monitor declares.
 
+import { newSubscription } from '../src/broker/post.ts'
 import type { LeafNodes } from '../src/link/leaf-nodes.ts'
-import type { HealthSource, Sources } from '../src/monitor/shapes.ts'
+import type { Subscription } from '../src/message.ts'
+import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shapes.ts'
 import type { Server } from '../src/server/server.ts'
+import type { Connection } from './mqtt/connection.ts'
+import type { MqttGateway } from './mqtt/gateway.ts'
 
 /** A room that shows itself on `/edgez`. */
 export interface Viewed {
@@ -14,6 +18,7 @@ export interface MonitoredRooms {
   readonly server: Server
   readonly leafNodes: LeafNodes | null
   readonly jetstream: { varz(): object } | null
+  readonly mqtt: MqttGateway | null
   readonly health: HealthSource
   readonly configLoadedWallMs: number
 }
@@ -22,11 +27,52 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
   const nothing = { inMsgs: 0, inBytes: 0, outMsgs: 0, outBytes: 0 }
   return {
     server: rooms.server,
+    mqttClients: () => mqttClients(rooms.mqtt),
+    mqttTotals: () => rooms.mqtt?.counters ?? { ...nothing, connections: 0, slowConsumers: 0 },
+    mqttOptions: () => mqttOptions(rooms.mqtt),
     leafs: () => rooms.leafNodes?.view() ?? [],
     leafTotals: () => rooms.leafNodes?.totals ?? nothing,
     leafOptions: () => rooms.leafNodes?.optionsView() ?? {},
     jetstream: () => rooms.jetstream?.varz() ?? {},
     health: rooms.health,
     configLoadedWallMs: () => rooms.configLoadedWallMs,
+  }
+}
+
+function mqttOptions(mqtt: MqttGateway | null): object {
+  if (mqtt === null || mqtt.address === null) return {}
+  const { host, port } = mqtt.address
+  const { ack_wait, max_ack_pending } = mqtt.options
+  return { host, port, ack_wait: ack_wait * 1_000_000, max_ack_pending }
+}
+
+function* mqttClients(mqtt: MqttGateway | null): Iterable<MonitoredClient> {
+  for (const connection of mqtt?.connections.values() ?? []) yield mqttClient(connection)
+}
+
+function mqttClient(connection: Connection): MonitoredClient {
+  const { id, host, port, startedWallMs, pendingBytes, clientId, identity } = connection
+  const { inMsgs, inBytes, outMsgs, outBytes } = connection
+  const subscriptions = new Map<string, Subscription>()
+  for (const filter of connection.session?.filters.values() ?? []) {
+    subscriptions.set(filter.filter, newSubscription(filter.pattern, filter, '', filter.filter))
+  }
+  return {
+    id,
+    host,
+    port,
+    startedWallMs,
+    lastActivityMs: connection.heardWallMs,
+    pendingBytes,
+    subscriptions,
+    options: { name: clientId, lang: '', version: '' },
+    keepalive: { rttMs: 0 },
+    identity,
+    account: identity === null ? null : { name: identity.account },
+    mqttClientId: clientId,
+    inMsgs,
+    inBytes,
+    outMsgs,
+    outBytes,
   }
 }

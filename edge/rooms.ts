@@ -18,6 +18,8 @@ import { Server } from '../src/server/server.ts'
 import type { TlsServerOptions } from '../src/server/tls-options.ts'
 import { bannerLines } from './banner.ts'
 import { sourcesOf, type Viewed } from './monitoring.ts'
+import type { MqttGateway } from './mqtt/gateway.ts'
+import { mqttAddress } from './mqtt/options.ts'
 import { accountNames, type EdgeOptions } from './options.ts'
 import type { JetStream } from './store/jetstream.ts'
 
@@ -34,6 +36,7 @@ export class Rooms {
   readonly server: Server
   leafNodes: LeafNodes | null = null
   jetstream: JetStream | null = null
+  mqtt: MqttGateway | null = null
   readonly health: HealthSource
   /** When the config was read last. */
   configLoadedWallMs: number
@@ -128,8 +131,8 @@ export class Rooms {
     const { options, log, clock, turn } = this.#parts
     if (options.jetstream === null) return
     const { JetStream } = await import('./store/jetstream.ts')
-    const { sessionTables } = await import('./store/session-schema.ts')
     const { server } = this
+    const { sessionTables } = await import('./store/session-schema.ts')
     const jetstream = new JetStream({
       options: options.jetstream,
       accounts: accountNames(options).map(name => server.account(name)),
@@ -156,9 +159,18 @@ export class Rooms {
 
   async #startMqtt(): Promise<void> {
     const { options } = this.#parts
-    if (options.mqtt === null || this.jetstream === null) return
+    const { jetstream } = this
+    // Without the store it would be a config error.
+    if (options.mqtt === null || jetstream === null) return
     const { newMqttGateway } = await import('./mqtt-room.ts')
-    await this.#open('mqtt', newMqttGateway(this.server, this.jetstream.store, options.mqtt))
+    const mqtt = newMqttGateway(this.server, jetstream.store, options.mqtt)
+    this.mqtt = mqtt
+    const { host, port } = mqttAddress(options.mqtt) ?? { host: '', port: 0 }
+    this.#closers.add(mqtt)
+    await mqtt.start().catch((error: NodeJS.ErrnoException) => {
+      throw new Error(`Unable to listen for MQTT connections: ${listenError(error, host, port)}`)
+    })
+    this.#views.set('mqtt', mqtt)
   }
 
   /** Where messages come from besides the network. */

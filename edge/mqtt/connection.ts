@@ -134,6 +134,12 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
     return this.#state.is === 'open' ? this.#state.publisher.inBytes : 0
   }
 
+  /** When something came last, by the wall clock. */
+  get heardWallMs(): number {
+    const { clock } = this.#context
+    return clock.wallMs() - Math.round(clock.monotonicMs() - this.heardMs)
+  }
+
   get pendingBytes(): number {
     return this.#outbox.pendingBytes
   }

@@ -97,6 +97,10 @@ export class MqttGateway implements ConnectionOwner {
     this.#listener = new Listener(socket => this.#accept(socket))
   }
 
+  get options(): MqttOptions {
+    return this.#parts.options
+  }
+
   /** Takes up the kept sessions, which queue from now on, and then listens. */
   async start(): Promise<void> {
     const { options, log } = this.#parts
