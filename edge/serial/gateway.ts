@@ -11,6 +11,7 @@ import type { LocalSink, Message, Origin, Subscription } from '../../src/message
 import { type OpenDevice, openDevice } from './device.ts'
 import { type SerialOptions, type SerialPortOptions, subjectOf } from './options.ts'
 import { Port } from './port.ts'
+import { Stored } from './stored.ts'
 
 export interface SerialGatewayInit {
   readonly options: SerialOptions
@@ -47,7 +48,7 @@ export class SerialGateway {
 
   /** What monitoring shows. */
   view(): object {
-    return { ports: this.#members.map(member => member.port.view()) }
+    return { ports: this.#members.map(member => member.view()) }
   }
 }
 
@@ -57,12 +58,15 @@ class Member implements LocalSink {
   readonly port: Port
   readonly #account: Account
   readonly #write: Subscription | null
+  readonly #stored: Stored
 
   constructor(init: SerialGatewayInit, options: SerialPortOptions) {
     const account = init.account(options.account)
     const subject = subjectOf(options.subject, options.name)
     const status = subjectOf(options.status_subject, options.name)
+    const receipt = new Stored(options.name, init.log)
     this.#account = account
+    this.#stored = receipt
     this.#write =
       options.write_subject === null
         ? null
@@ -73,7 +77,7 @@ class Member implements LocalSink {
       clock: init.clock,
       log: init.log,
       events: {
-        reading: payload => post(account, origin, { subject, payload }),
+        reading: payload => post(account, origin, { subject, payload, receipt }),
         status: payload => post(account, origin, { subject: status, payload }),
       },
     })
@@ -87,6 +91,11 @@ class Member implements LocalSink {
   async close(): Promise<void> {
     if (this.#write) this.#account.unsubscribe(this.#write)
     await this.port.close()
+  }
+
+  view(): object {
+    const { stored, refused, lastRefusal } = this.#stored
+    return { ...this.port.view(), stored, refused, last_refusal: lastRefusal }
   }
 
   deliver(message: Message): void {

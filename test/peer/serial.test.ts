@@ -23,6 +23,8 @@ interface PortView {
   readonly state: string
   readonly frames: number
   readonly oversize: number
+  readonly stored: number
+  readonly refused: number
 }
 
 class Sensor {
@@ -108,6 +110,22 @@ spec('serial through the broker', (it, hooks) => {
       if (found.length === expected.length) break
     }
     assert.equal(found, expected)
+    const { frames, stored, refused } = await view()
+    assert.equal([frames, stored, refused], [expected.length, expected.length, 0])
+  })
+
+  it('says when a stream refuses readings', async () => {
+    const manager = await jetstreamManager(client)
+    const { state } = await manager.streams.info('READINGS')
+    await manager.streams.update('READINGS', { max_msgs: state.messages, discard: 'new' })
+    const readings = client.subscribe('sensors.gps')
+    await client.flush()
+    await sensor.say('one too many\n')
+    for await (const _ of readings) break
+    const { refused } = await view()
+    assert.is(refused, 1)
+    assert.match(edge.process.output(), 'readings are not stored: maximum messages exceeded')
+    await manager.streams.update('READINGS', { max_msgs: -1 })
   })
 
   it('writes a request to the port and answers it', async () => {

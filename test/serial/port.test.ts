@@ -1,4 +1,6 @@
 import * as assert from 'uvu/assert'
+import { newSubscription } from '../../src/broker/post.ts'
+import type { Message } from '../../src/message.ts'
 import { spec } from '../support/spec.ts'
 import { Bench, settle } from './fake.ts'
 
@@ -138,6 +140,29 @@ spec('serial port', it => {
     await bench.device.bring('1234\n12345\n1\n')
     assert.equal(bench.take('serial.gps'), ['1234', '1'])
     assert.is(bench.view().oversize, 1)
+    await bench.gateway.close()
+  })
+
+  it('counts what streams store and refuse, and logs the change only', async () => {
+    const bench = new Bench()
+    let refusal: Error | undefined
+    const deliver = ({ receipt }: Message): void => {
+      receipt?.hold()
+      receipt?.release(refusal)
+    }
+    bench.account.subscribe(newSubscription('serial.gps', { remote: false, deliver }))
+    await bench.gateway.start()
+    await bench.device.bring('1\n')
+    refusal = new Error('maximum bytes exceeded')
+    await bench.device.bring('2\n3\n')
+    refusal = undefined
+    await bench.device.bring('4\n5\n')
+    const { frames, stored, refused, last_refusal } = bench.view()
+    assert.equal([frames, stored, refused, last_refusal], [5, 3, 2, 'maximum bytes exceeded'])
+    assert.equal(bench.logged.slice(1), [
+      'Serial port gps: readings are not stored: maximum bytes exceeded',
+      'Serial port gps: readings are stored again',
+    ])
     await bench.gateway.close()
   })
 
