@@ -65,7 +65,7 @@ spec('shipped config', it => {
     writeFileSync(conf, text)
     const running = await start(...edge('-c', conf, '-sd', join(dir, 'data')), 'Server is ready')
     try {
-      assert.match(running.output(), `Serial port gps: ${dir}/missing is not there`)
+      await running.waitFor(`Serial port gps: ${dir}/missing is not there`)
       assert.match(await firstBytes(port), /^INFO \{/)
       const health = await fetch(`http://127.0.0.1:${http}/healthz`)
       assert.is(health.status, 200)

@@ -124,7 +124,7 @@ spec('serial through the broker', (it, hooks) => {
     for await (const _ of readings) break
     const { refused } = await view()
     assert.is(refused, 1)
-    assert.match(edge.process.output(), 'readings are not stored: maximum messages exceeded')
+    await edge.process.waitFor('readings are not stored: maximum messages exceeded')
     await manager.streams.update('READINGS', { max_msgs: -1 })
   })
 
@@ -169,6 +169,31 @@ spec('serial through the broker', (it, hooks) => {
     for await (const message of readings) {
       if (message.json<Reading>().data === 'back') break
     }
-    assert.match(edge.process.output(), /\[WRN\] Serial port gps: .* was lost/)
+    await edge.process.waitFor(/\[WRN\] Serial port gps: .* was lost/)
+  })
+
+  it('gets commands that a stream held while the port was away, each once', async () => {
+    const manager = await jetstreamManager(client)
+    await manager.streams.add({ name: 'COMMANDS', subjects: ['commands.gps'] })
+    await manager.consumers.add('COMMANDS', {
+      durable_name: 'port',
+      deliver_subject: 'sensors.gps.write',
+      ack_policy: 'explicit',
+      ack_wait: 100_000_000,
+      max_ack_pending: 1,
+    })
+    const statuses = client.subscribe('$EDGE.serial.gps.status')
+    await client.flush()
+    await sensor.unplug()
+    for await (const message of statuses) {
+      if (message.json<{ state: string }>().state === 'lost') break
+    }
+    for (const command of ['one', 'two']) await jetstream(client).publish('commands.gps', command)
+    await sensor.plug()
+    let heard = ''
+    while (heard.length < 6) heard += await sensor.hear()
+    assert.is(heard, 'onetwo')
+    assert.is((await client.request('sensors.gps.write', '.')).string(), '+OK')
+    assert.is(await sensor.hear(), '.')
   })
 })
