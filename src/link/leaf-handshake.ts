@@ -23,7 +23,7 @@ export interface HubInfo {
   readonly remoteAccount: string
   readonly imports: SubjectLists | null
   readonly exports: SubjectLists | null
-  /** Only a leaf-node port says both. */
+  /** A client port tells our address, a route port no id; 2.15 may leave out its own urls. */
   readonly isLeafPort: boolean
 }
 
@@ -55,7 +55,9 @@ export function readHubInfo(json: string): HubInfo | null {
     remoteAccount: text('remote_account'),
     imports: listsOf(fields.import),
     exports: listsOf(fields.export),
-    isLeafPort: typeof fields.client_id === 'number' && Array.isArray(urls),
+    isLeafPort:
+      typeof fields.client_id === 'number' &&
+      (Array.isArray(urls) || typeof fields.client_ip !== 'string'),
   }
 }
 

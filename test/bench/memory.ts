@@ -16,7 +16,7 @@ const idleMibGoal = 30
 const connectionKibGoal = 12
 
 /** Returns what is over what we promise. */
-export async function memory(): Promise<string[]> {
+export async function memory(main: string): Promise<string[]> {
   const hub = await startHub({ jetstream: 'hub', leaf: true, monitor: true })
   const dir = scratch('bench-serial')
   const ends = [join(dir, 'a'), join(dir, 'b')]
@@ -25,9 +25,9 @@ export async function memory(): Promise<string[]> {
     ends.map(path => `pty,raw,echo=0,link=${path}`),
   )
   const edge = await startEdge({
+    main,
     jetstream: 'edge',
     mqtt: true,
-    leaf: true,
     remotes: [`nats-leaf://127.0.0.1:${hub.leafPort}`],
     monitor: true,
     conf: everyRoom(ends[0] ?? ''),
@@ -90,8 +90,8 @@ function rest(): Promise<void> {
 
 function everyRoom(port: string): string {
   return `
-serial [ { name: gps, path: "${port}", baud: 9600 } ]
+serial { ports: [ { name: gps, path: "${port}", baud: 9600 } ] }
 telemetry { interval: 10s }
-schedules [ { cron: "0 0 * * *", subject: "tick", payload: "x" } ]
+schedules [ { name: tick, cron: "0 0 * * *", subject: "tick", payload: "x" } ]
 `
 }

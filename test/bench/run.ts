@@ -11,6 +11,7 @@
 // the same time measures those: look at the cpu column.
 
 import { cores, pinMyself } from './process.ts'
+import { compile } from './program.ts'
 
 const sizesDefault = [16, 128, 1024, 16_384]
 const fansDefault = ['1:0', '1:1', '1:4', '4:4']
@@ -25,6 +26,7 @@ const fans = words.filter(word => /^\d+:\d+$/.test(word))
 const rounds = flag('rounds', 3)
 const ms = flag('ms', 1000)
 
+const main = compile()
 pinMyself()
 if (!cores) console.log('only one core here: server and load share it')
 const behind: string[] = []
@@ -32,18 +34,18 @@ if (wants('core')) {
   const { throughput } = await import('./throughput.ts')
   const sizes = numbers.length > 0 ? numbers : sizesDefault
   behind.push(
-    ...(await throughput({ sizes, fans: fans.length > 0 ? fans : fansDefault, rounds, ms })),
+    ...(await throughput({ sizes, fans: fans.length > 0 ? fans : fansDefault, rounds, ms, main })),
   )
 }
 if (wants('store')) {
   const { storing } = await import('./storing.ts')
   behind.push(
-    ...(await storing({ depths: numbers.length > 0 ? numbers : depthsDefault, rounds, ms })),
+    ...(await storing({ depths: numbers.length > 0 ? numbers : depthsDefault, rounds, ms, main })),
   )
 }
 if (wants('memory')) {
   const { memory } = await import('./memory.ts')
-  behind.push(...(await memory()))
+  behind.push(...(await memory(main)))
 }
 for (const one of behind) console.log(`behind: ${one}`)
 process.exit(behind.length === 0 ? 0 : 1)

@@ -11,6 +11,8 @@ export interface StoringOptions {
   readonly depths: readonly number[]
   readonly rounds: number
   readonly ms: number
+  /** The program. */
+  readonly main: string
 }
 
 const payloadBytes = 128
@@ -23,7 +25,7 @@ export async function storing(options: StoringOptions): Promise<string[]> {
     wrap: pinned(),
   })
   const lazy = await startHub({ jetstream: true, wrap: pinned() })
-  const edge = await startEdge({ jetstream: true, wrap: pinned() })
+  const edge = await startEdge({ main: options.main, jetstream: true, wrap: pinned() })
   try {
     const version = natsServerVersion(natsServer('newest'))
     console.log(`acknowledged publishes/s of ${payloadBytes} B, nats-server ${version}, medians`)

@@ -14,6 +14,8 @@ export interface ThroughputOptions {
   readonly fans: readonly string[]
   readonly rounds: number
   readonly ms: number
+  /** The program. */
+  readonly main: string
 }
 
 /** Share of its core below which the load was the limit. */
@@ -32,7 +34,7 @@ interface Cell {
 /** Returns the cells in which we are behind what we promise. */
 export async function throughput(options: ThroughputOptions): Promise<string[]> {
   const hub = await startHub({ wrap: pinned() })
-  const edge = await startEdge({ wrap: pinned() })
+  const edge = await startEdge({ main: options.main, wrap: pinned() })
   try {
     return await compare(hub, edge, options)
   } finally {

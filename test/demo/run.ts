@@ -40,7 +40,8 @@ async function journey(): Promise<boolean> {
   const gps = new Gps()
   await gps.plug()
   closers.push(() => gps.unplug())
-  const hub = await startHub({ jetstream: 'hub', leaf: true })
+  // Told of the hub's own address, the edge would find a way around the cut.
+  const hub = await startHub({ jetstream: 'hub', leaf: 'no_advertise: true' })
   closers.push(() => hub.stop())
   const link = new TcpLink(hub.leafPort)
   const linkPort = await link.start()
@@ -49,7 +50,7 @@ async function journey(): Promise<boolean> {
     jetstream: 'edge',
     mqtt: true,
     remotes: [`nats-leaf://127.0.0.1:${linkPort}`],
-    conf: `serial [ { name: gps, path: "${gps.path}", subject: gps, output: raw } ]`,
+    conf: `serial { ports: [ { name: gps, path: "${gps.path}", subject: gps, output: raw } ] }`,
   })
   closers.push(() => edge.stop())
   await edge.process.waitFor('Serial port gps is open')

@@ -18,8 +18,6 @@ export interface EdgeOptions {
   readonly jetstreamConf?: string
   /** Listen for MQTT; a string is the text inside `mqtt { … }` beside `listen`. */
   readonly mqtt?: boolean | string
-  /** Listen for leaf nodes; a string is the text inside `leafnodes { … }` beside `listen`. */
-  readonly leaf?: boolean | string
   /** Dial these leaf-node URLs. */
   readonly remotes?: readonly string[]
   readonly monitor?: boolean
@@ -41,7 +39,6 @@ export interface Edge {
   readonly url: string
   /** 0 where it does not listen. */
   readonly mqttPort: number
-  readonly leafPort: number
   readonly monitorPort: number
   readonly process: Running
   stop(signal?: NodeJS.Signals): Promise<Exit>
@@ -53,16 +50,15 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const dir = scratch('edge')
   const port = await freePort()
   const mqttPort = options.mqtt ? await freePort() : 0
-  const leafPort = options.leaf ? await freePort() : 0
   const monitorPort = options.monitor ? await freePort() : 0
   const conf = join(dir, 'nats-edge.conf')
-  writeFileSync(conf, confText(options, { dir, port, mqttPort, leafPort, monitorPort }))
+  writeFileSync(conf, confText(options, { dir, port, mqttPort, monitorPort }))
   const [program, ...args] = [
     ...(options.wrap ?? []),
     process.execPath,
     '--disable-warning=ExperimentalWarning',
     ...(options.nodeFlags ?? []),
-    options.main ?? process.env.NATS_EDGE_MAIN ?? edgeMain,
+    options.main ?? edgeMain,
     '-c',
     conf,
     ...(options.flags ?? []),
@@ -80,7 +76,6 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     port,
     url: `nats://127.0.0.1:${port}`,
     mqttPort,
-    leafPort,
     monitorPort,
     get process() {
       return running
@@ -97,7 +92,6 @@ interface Places {
   readonly dir: string
   readonly port: number
   readonly mqttPort: number
-  readonly leafPort: number
   readonly monitorPort: number
 }
 
@@ -114,11 +108,7 @@ function confText(options: EdgeOptions, at: Places): string {
     lines.push(`mqtt { listen: "127.0.0.1:${at.mqttPort}"\n${inside} }`)
   }
   const remotes = (options.remotes ?? []).map(url => `{ url: "${url}" }`)
-  if (at.leafPort || remotes.length > 0) {
-    const inside = typeof options.leaf === 'string' ? options.leaf : ''
-    const listen = at.leafPort ? `listen: "127.0.0.1:${at.leafPort}"` : ''
-    lines.push(`leafnodes { ${listen}\n${inside}\nremotes: [ ${remotes.join(', ')} ] }`)
-  }
+  if (remotes.length > 0) lines.push(`leafnodes { remotes: [ ${remotes.join(', ')} ] }`)
   if (at.monitorPort) lines.push(`http: "127.0.0.1:${at.monitorPort}"`)
   lines.push(options.conf ?? '')
   return `${lines.join('\n')}\n`
