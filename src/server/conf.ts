@@ -37,24 +37,20 @@ export type Parsed =
   | { readonly is: 'failed'; readonly problem: Problem }
 
 export function parseConfFile(file: string, source: ConfSource): Parsed {
-  return attempt(file, () => new Reading(source).file(file, file, []))
+  return attempt(() => new Reading(source).file(file, file, []))
 }
 
 /** Parses text that stands in no file; includes are relative to the working directory. */
 export function parseConfText(text: string, source: ConfSource, file = ''): Parsed {
-  return attempt(file, () => new Reading(source).text(file, text, []))
+  return attempt(() => new Reading(source).text(file, text, []))
 }
 
-function attempt(file: string, read: () => ConfMap): Parsed {
+function attempt(read: () => ConfMap): Parsed {
   try {
     return { is: 'parsed', root: read() }
   } catch (error) {
     if (!(error instanceof ConfError)) throw error
-    const { place, message } = error
-    return {
-      is: 'failed',
-      problem: { place: place.file ? place : { ...place, file }, text: message },
-    }
+    return { is: 'failed', problem: { place: error.place, text: error.message } }
   }
 }
 
@@ -85,7 +81,8 @@ class Reading {
       throw new ConfError(start, `more than ${includesMax} includes`, true)
     }
     const text = this.source.read(path)
-    if (text instanceof Error) throw new ConfError(start, text.message, true)
+    // The message names the file.
+    if (text instanceof Error) throw new ConfError({ ...start, file: '' }, text.message, true)
     return this.text(shown, text, [...chain, absolute])
   }
 

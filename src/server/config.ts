@@ -128,6 +128,9 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
   const add = (name: string, text: string) => {
     found.push({ place: places.get(name) ?? { file: '', line: 1, column: 1 }, text })
   }
+  for (const port of [options.port, options.http?.port ?? 0]) {
+    if (port < -1 || port > 65_535) add('port', `port ${port} is out of range`)
+  }
   const { max_payload, max_pending, server_name, tls, authorization, no_auth_user } = options
   if (max_payload > max_pending) {
     const text = `max_payload (${max_payload}) cannot be higher than max_pending (${max_pending})`
