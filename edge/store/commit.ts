@@ -119,6 +119,10 @@ export class Commit implements Durable, TurnJob {
     if (this.held) this.#finishCheckpoint()
     this.#db.exec('BEGIN')
     this.#options.turn.add(this)
+    // What a checkpoint held up comes first.
+    const writes = this.#writes
+    this.#writes = []
+    for (const run of writes) run()
   }
 
   /** Runs a write within this group: now, or after a checkpoint that holds it up. */

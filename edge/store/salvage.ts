@@ -52,6 +52,8 @@ function plausible(db: Db): string | undefined {
        WHERE t.stream IS NULL`,
   )
   if (without !== 0) return 'a stream has no state'
+  const unreadable = db.value('SELECT count(*) FROM stream WHERE NOT json_valid(config)')
+  if (unreadable !== 0) return 'the config of a stream is unreadable'
   for (const row of db.prepare('SELECT stream, first, last, count FROM stream_state').all()) {
     const [id = 0, first = 0, last = 0, count = 0] = row.map(Number)
     const range = 'FROM message WHERE id >= ? AND id < ?'
@@ -134,6 +136,8 @@ function copyTable(from: Db, to: Db, table: string): void {
       )
       if (row === 'broken') break
       if (!row) return
+      // A damaged tree may lead in circles.
+      if (last && !isBeyond(row, last, order === 'ASC')) break
       last = row.slice(0, key.length)
       const values = row.slice(key.length)
       to.prepare(`INSERT OR IGNORE INTO ${table} VALUES(${values.map(() => '?').join()})`).run(
@@ -141,6 +145,16 @@ function copyTable(from: Db, to: Db, table: string): void {
       )
     }
   }
+}
+
+/** Does a key come after another one, in the order asked for? */
+function isBeyond(key: readonly Value[], last: readonly Value[], ascending: boolean): boolean {
+  for (const [i, before] of last.entries()) {
+    const now = key[i] ?? null
+    if (now === before || now === null || before === null) continue
+    return now > before === ascending
+  }
+  return false
 }
 
 function readRow(
@@ -165,8 +179,12 @@ function keyOf(db: Db, table: string): readonly string[] | undefined {
 /** Makes states and subjects say what the salvaged messages are; returns how many there are. */
 function mend(db: Db): number {
   db.exec(`
+    DELETE FROM stream WHERE NOT json_valid(config) OR typeof(name) <> 'text'
+      OR typeof(account) <> 'text' OR json_type(config) <> 'object';
     DELETE FROM message WHERE id / ${seqsMax} NOT IN (SELECT id FROM stream);
-    DELETE FROM message WHERE subject NOT IN (SELECT id FROM subject);
+    DELETE FROM message WHERE NOT EXISTS (SELECT 1 FROM subject j
+      WHERE j.id = message.subject AND j.stream = message.id / ${seqsMax});
+    DELETE FROM message WHERE typeof(time) <> 'integer';
     DELETE FROM subject WHERE stream NOT IN (SELECT id FROM stream)
       OR id NOT IN (SELECT subject FROM message);
     DELETE FROM stream_state WHERE stream NOT IN (SELECT id FROM stream);

@@ -15,7 +15,7 @@ import { expectationFailure } from './expect.ts'
 import { Reader, type Shelf } from './reader.ts'
 import { type Trimmed, discardFailure, enforceLimits, purgeStream, sizeOf } from './retention.ts'
 import type { Rows } from './rows.ts'
-import { idOf, seqsMax } from './schema.ts'
+import { idOf, seqOf, seqsMax } from './schema.ts'
 import type {
   AppendOptions,
   Appended,
@@ -182,7 +182,7 @@ export class StoreStream implements Stream, Shelf, Participant {
         idOf(this.id, this.firstSeq),
         idOf(this.id, this.readableSeq),
       )
-      const seq = row ? Number(row[0]) % seqsMax : 0
+      const seq = row ? seqOf(Number(row[0])) : 0
       const found = this.reader.get(seq)
       if (found || seq === 0) return found
     }
@@ -276,7 +276,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     if (waiting) this.#waiting[seq - this.#waitingFrom] = null
     else if (seq !== this.firstSeq) this.removed.add(seq)
     this.trimmed([{ subject: meta.subject, count: 1, bytes: meta.bytes, lastGone: seq }])
-    if (seq === this.firstSeq) this.#advanceFirst()
+    if (seq === this.firstSeq) this.#advanceFirst(seq + 1)
     this.commit.touch(this, rowBytes)
   }
 
@@ -295,13 +295,13 @@ export class StoreStream implements Stream, Shelf, Participant {
   /** Puts everything into the open transaction, so that SQL alone tells the truth. */
   settle(): void {
     this.commit.begin()
-    this.flush()
+    this.#write()
     this.commit.touch(this, 0)
   }
 
   /** After rows went by SQL: the first one left. An empty stream may start at `emptyFrom`. */
   settleFirst(emptyFrom: number): void {
-    this.#advanceFirst()
+    this.#advanceFirst(this.firstSeq)
     if (this.messages === 0 && emptyFrom > this.lastSeq + 1) {
       this.firstSeq = emptyFrom
       this.lastSeq = emptyFrom - 1
@@ -356,6 +356,12 @@ export class StoreStream implements Stream, Shelf, Participant {
 
   flush(): void {
     if (this.#closed) return
+    this.#write()
+    // Not in `#write`: a group that is being synced now must not vouch for the open one.
+    this.#flushedSeq = this.lastSeq
+  }
+
+  #write(): void {
     const { rows, id } = this
     const keyed = this.keyed ? 1 : 0
     for (const row of this.#waiting) {
@@ -372,7 +378,6 @@ export class StoreStream implements Stream, Shelf, Participant {
       this.#rowsFrom = this.firstSeq
     }
     this.interned.flush()
-    this.#flushedSeq = this.lastSeq
     rows.updateState.run(
       this.firstSeq,
       this.lastSeq,
@@ -434,22 +439,23 @@ export class StoreStream implements Stream, Shelf, Participant {
     return seq
   }
 
-  /** Moves `firstSeq` from a message that went to the next one that is there. */
-  #advanceFirst(): void {
+  /** Moves `firstSeq` to the first message at or after `from`. */
+  #advanceFirst(from: number): void {
     if (this.messages === 0) {
       this.firstSeq = this.lastSeq + 1
       return
     }
-    if (this.messages === this.lastSeq - this.firstSeq) {
-      this.firstSeq++
+    // No gap anywhere after the one that went: it is the next.
+    if (this.messages === this.lastSeq + 1 - from) {
+      this.firstSeq = from
       return
     }
-    for (let from = this.firstSeq; from < this.#waitingFrom; from++) {
-      const row = this.rows.idFrom.get(idOf(this.id, from), idOf(this.id, this.lastSeq))
+    for (let at = from; at < this.#waitingFrom; at++) {
+      const row = this.rows.idFrom.get(idOf(this.id, at), idOf(this.id, this.lastSeq))
       if (!row) break
-      from = Number(row[0]) % seqsMax
-      if (this.removed.has(from)) continue
-      this.firstSeq = from
+      at = seqOf(Number(row[0]))
+      if (this.removed.has(at)) continue
+      this.firstSeq = at
       return
     }
     const at = this.#waiting.findIndex(row => row !== null)
@@ -502,7 +508,7 @@ export class StoreStream implements Stream, Shelf, Participant {
       for (const [id, time, headers] of rows) {
         const msgId = headers ? msgIdOf(headers as Buffer) : ''
         this.dedupe.lastId = msgId
-        if (msgId !== '') this.dedupe.add(msgId, Number(id) % seqsMax, Number(time), cutoffUs)
+        if (msgId !== '') this.dedupe.add(msgId, seqOf(Number(id)), Number(time), cutoffUs)
         at = Number(id) + 1
       }
       if (rows.length === 0) break
