@@ -196,7 +196,8 @@ class Checker implements Report {
     if (node.is === 'integer') value = node.value
     else if (node.is === 'float' && row.type === 'number') value = node.value
     else if (node.is === 'string' && row.type === 'size') {
-      const size = parseInteger(node.value)
+      // nats-server takes "1GB" for some sizes; a quoted plain number is a mistake for all.
+      const size = /[a-z]$/i.test(node.value) ? parseInteger(node.value) : ''
       if (typeof size === 'string') return this.#wrongType(node, 'int64')
       value = size
     } else return this.#wrongType(node, row.type === 'number' ? 'float64' : 'int64')

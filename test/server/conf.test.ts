@@ -14,6 +14,7 @@ import {
 } from '../../src/server/conf.ts'
 import type { ConfNode } from '../../src/server/option.ts'
 import { spec } from '../support/spec.ts'
+import { bad, good } from './conf-rows.ts'
 
 const noFiles: ConfSource = { read: path => new Error(`open ${path}: no such file`), env: {} }
 
@@ -37,133 +38,6 @@ function files(table: Record<string, string>, env: Record<string, string> = {}):
     env,
   }
 }
-
-const good: readonly (readonly [string, unknown])[] = [
-  ['', {}],
-  ['# only a comment', {}],
-  ['port: 4222', { port: 4222 }],
-  ['port = 4222', { port: 4222 }],
-  ['port 4222', { port: 4222 }],
-  ['port\n: 4222', { port: 4222 }],
-  ['"port": 4222', { port: 4222 }],
-  ["'port': 4222", { port: 4222 }],
-  ['{ "port": 4222 }', { port: 4222 }],
-  ['{\n "port": 4222,\n "debug": true\n}\n', { port: 4222, debug: true }],
-  ['\ufeffport: 1', { port: 1 }],
-  ['a: 1; b: 2, c: 3\nd: 4', { a: 1, b: 2, c: 3, d: 4 }],
-  ['a: 1 # x\n// y\nb: 2 // z', { a: 1, b: 2 }],
-  ['a: 1\r\nb: 2\r\n', { a: 1, b: 2 }],
-  ['a: 1\na: 2', { a: 2 }],
-  ['cluster {\n name: x\n port: 1 }', { cluster: { name: 'x', port: 1 } }],
-  ['cluster\n{\n}', { cluster: {} }],
-  ['m { a: 1; b: 2, c: 3\n # d\n e 4 }', { m: { a: 1, b: 2, c: 3, e: 4 } }],
-  ['m { a:\n 1 }', { m: { a: 1 } }],
-  ['l: []', { l: [] }],
-  ['l: [1, 2, 3]', { l: [1, 2, 3] }],
-  ['l: [1, 2,]', { l: [1, 2] }],
-  ['l [\n 1 # x\n // y\n 2\n 3, \n]', { l: [1, 2, 3] }],
-  ['l: [{a: 1}, {b: [x, "y"]}]', { l: [{ a: 1 }, { b: ['x', 'y'] }] }],
-  ['b: [true, False, YES, no, On, off]', { b: [true, false, true, false, true, false] }],
-  ['b: "true"', { b: 'true' }],
-  ['n: [0, -1, 007]', { n: [0, -1, 7] }],
-  ['n: [1k, 1kb, 1KI, 1KiB]', { n: [1000, 1024, 1024, 1024] }],
-  ['n: [1m, 1mb, 2g, 2GiB]', { n: [1e6, 1048576, 2e9, 2147483648] }],
-  ['n: [1t, 1tib, 1p, 1pb, 1e]', { n: [1e12, 2 ** 40, 1e15, 2 ** 50, 1e18] }],
-  ['n: -5k', { n: -5000 }],
-  ['n: 9223372036854775807', { n: Number(9223372036854775807n) }],
-  ['n: -9223372036854775808', { n: -(2 ** 63) }],
-  ['n: 2m', { n: 2_000_000 }],
-  ['n: [30s, 1h, 500ms, 1h30m]', { n: ['30s', '1h', '500ms', '1h30m'] }],
-  // nats-server fails on this one: the digit ends its number.
-  ['n: 1m30s', { n: '1m30s' }],
-  ['n: [1.5, -0.25, 10.0]', { n: [1.5, -0.25, 10] }],
-  ['a: [1.2.3.4, 127.0.0.1:4222]', { a: ['1.2.3.4', '127.0.0.1:4222'] }],
-  ['a: localhost:4222', { a: 'localhost:4222' }],
-  ['a: nats://h:1/x', { a: 'nats://h:1/x' }],
-  ['a: 4222abc', { a: '4222abc' }],
-  ['d: 2016-05-04T18:53:41Z', { d: new Date('2016-05-04T18:53:41Z') }],
-  ['s: foo.*.>', { s: 'foo.*.>' }],
-  ['s: #fff', { s: '#fff' }],
-  ["s: 'a\\tb'", { s: 'a\\tb' }],
-  ["s: 'a\nb'", { s: 'a\nb' }],
-  ['s: "a\\tb\\n\\r\\"\\\\"', { s: 'a\tb\n\r"\\' }],
-  ['s: "\\x41\\xc3\\xa9"', { s: 'Aé' }],
-  ['s: a\\x41b', { s: 'aAb' }],
-  ['s: ""', { s: '' }],
-  ['s: "über"', { s: 'über' }],
-  ['s: (\neyJ\nabc\n)\nn: 1', { s: '\neyJ\nabc\n', n: 1 }],
-  ['s: (x)y\n)', { s: 'x)y\n' }],
-  ['p: $2a$11$abc', { p: '$2a$11$abc' }],
-  ['x: 5\ny: $x', { x: 5, y: 5 }],
-  ['x: 5\nm { x: 6, y: $x }\nz: $x', { x: 5, m: { x: 6, y: 6 }, z: 5 }],
-  ['x: 5\nl: [{ y: $x }]', { x: 5, l: [{ y: 5 }] }],
-  ['m: {a: 1}\nn: $m', { m: { a: 1 }, n: { a: 1 } }],
-  ['include: x', { include: 'x' }],
-]
-
-const bad: readonly (readonly [string, string])[] = [
-  ['port', '1:1: config is invalid: "port" has no value'],
-  ['port:', '1:1: config is invalid: "port" has no value'],
-  ['port:\n4222', '1:6: Expected value but found new line'],
-  [
-    'port: 1.5MB',
-    "1:10: Expected a top-level value to end with a new line, comment or EOF, but got 'M' instead.",
-  ],
-  [
-    'a: 1 b: 2',
-    "1:6: Expected a top-level value to end with a new line, comment or EOF, but got 'b' instead.",
-  ],
-  [
-    'a: 1 }',
-    "1:6: Expected a top-level value to end with a new line, comment or EOF, but got '}' instead.",
-  ],
-  ['}', "1:1: Expected a key but got '}'."],
-  [': 1', "1:1: Unexpected key separator ':'."],
-  ['m {\n a: 1\n', '3:1: Unexpected EOF processing map.'],
-  [
-    'm { a: 1 b: 2 }',
-    "1:10: Expected a map value terminator ',' or a map terminator '}', but got 'b' instead.",
-  ],
-  ['m { a: }', "1:8: Expected value but found '}'"],
-  ['m { ] }', "1:5: Unexpected array end ']' processing map."],
-  ['l: [1, 2', '1:9: Unexpected EOF processing array.'],
-  ['l: [,1]', "1:5: Unexpected array value terminator ','."],
-  [
-    'l: [1 2]',
-    "1:7: Expected an array value terminator ',' or an array terminator ']', but got '2' instead.",
-  ],
-  ['n: 9223372036854775808', "1:4: integer '9223372036854775808' is out of the range"],
-  ['n: -9223372036854775809', "1:4: integer '-9223372036854775809' is out of the range"],
-  ['n: 10e', "1:4: integer '10e' is out of the range"],
-  ['n: 1kbb', "1:4: unknown unit 'kbb' in '1kbb'"],
-  ['n: .5', '1:4: Floats must start with a digit'],
-  ['n: -.5', "1:5: Floats must start with a digit, not '.'."],
-  ['n: -x', "1:5: Expected a digit but got 'x'."],
-  ['n: 1.x', "1:6: Floats must have a digit after the '.', but got 'x' instead."],
-  ['d: 2016-05-04', '1:4: All ISO8601 dates must be in full Zulu form.'],
-  [
-    'd: 2016-13-04T18:53:41Z',
-    "1:4: expected Zulu formatted DateTime, but got '2016-13-04T18:53:41Z'",
-  ],
-  [
-    'd: 2015-02-29T18:53:41Z',
-    "1:4: expected Zulu formatted DateTime, but got '2015-02-29T18:53:41Z'",
-  ],
-  ['s: "abc', '1:4: Unexpected EOF: the " is never closed.'],
-  ["s: 'abc", "1:4: Unexpected EOF: the ' is never closed."],
-  [
-    's: "a\\qb"',
-    "1:6: Invalid escape character 'q'. Only the following escape characters are allowed: \\xXX, \\t, \\n, \\r, \\\", \\\\.",
-  ],
-  ['s: "\\x4"', "1:5: Expected two hexadecimal digits after '\\x'"],
-  ['s: (\nabc\n', '1:4: Unexpected EOF processing block.'],
-  ['x: $NOPE', "1:1: variable reference for 'NOPE' on line 1 can not be found"],
-  ['y: $x\nx: 1', "1:1: variable reference for 'x' on line 1 can not be found"],
-  ['a: 1\n\nx: [$NOPE]', "3:5: variable reference for 'NOPE' on line 3 can not be found"],
-  ['include [', "1:9: Expected include value but found '['"],
-  ['include \n', '1:9: Expected include value but found new line'],
-  ['a: 1\u0000b', '1:5: Unexpected NUL character'],
-]
 
 spec('config grammar', it => {
   for (const [text, tree] of good) {

@@ -78,6 +78,8 @@ function sizeText(bytes: number): string {
 }
 
 function blockOf(row: OptionRow): Block | undefined {
+  // Everything in it is without effect.
+  if (row === edgeBlock.cluster) return undefined
   return row.type === 'block' || row.type === 'blocks' || row.type === 'custom'
     ? row.block
     : undefined
