@@ -22,7 +22,7 @@ export function optionTables(block: Block = edgeBlock, name = ''): string {
     const nested = blockOf(row)
     return nested ? [optionTables(nested, name === '' ? key : `${name}.${key}`)] : []
   })
-  const refused = refusedNames(block)
+  const refused = name === '' ? refusedNames(block) : []
   const note = refused.length > 0 ? `\nRefused, with a reason: ${refused.join(', ')}.\n` : ''
   return [`${title}${table}${note}`, ...inner].join('\n')
 }
