@@ -4,9 +4,12 @@
 // mqtt-packet lets through what the standard forbids, so each packet is walked first: lengths add
 // up, strings are well-formed, nothing is left over. Then mqtt-packet cannot fail.
 
-import { generate, type Packet, parser } from 'mqtt-packet'
+import { generate, type Packet, parser, writeToStream } from 'mqtt-packet'
 import { type ConnackCode, connackCodes, type Violation, violations } from './rules.ts'
 import { isFilter, isMqttText, isTopic } from './topic.ts'
+
+// Otherwise the first packet written makes a buffer of each of the 65,536 packet ids: 14 MB.
+writeToStream.cacheNumbers = false
 
 /** Packet types: the upper half of the first byte (MQTT 3.1.1 table 2.1). */
 export const types = {
