@@ -228,8 +228,12 @@ export class Rooms {
       links: server.links,
       options: options.leafnodes,
       reports: {
-        connectErrors: options.connect_error_reports,
-        reconnectErrors: options.reconnect_error_reports,
+        get connectErrors() {
+          return server.options.connect_error_reports
+        },
+        get reconnectErrors() {
+          return server.options.reconnect_error_reports
+        },
       },
       identity: {
         id: server.id,

@@ -3,8 +3,8 @@
 // Guarantees: never throws; one error with its place, or the whole tree; bounded in size, depth,
 // files and in what variables expand to, so a hostile file costs no more than a clumsy one.
 // Rule: reference section 2.1. More lenient than nats-server: a byte-order mark, `]` right after
-// a number (an error there, or a string), an absolute include path, a bare `1m30s`. Stricter: a key without a value, a stray
-// `}` at the end.
+// a number (an error there, or a string), an absolute include path, a bare `1m30s`. Stricter: a
+// key without a value, a stray `}` at the end.
 
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { readScalar, readUntil } from './conf-scalar.ts'
