@@ -52,6 +52,7 @@ export class Store implements Participant {
   #memory: Vault | null = null
   #timer: Timer | null = null
   #timeSavedUs = 0
+  #closing = false
 
   constructor(options: StoreOptions) {
     this.options = options
@@ -94,13 +95,16 @@ export class Store implements Participant {
 
   /** Commits what waits, closes the files. Idempotent. */
   async close(): Promise<void> {
-    const file = this.#file
-    this.#file = null
+    if (this.#closing) return
+    this.#closing = true
     this.#timer?.cancel()
     this.#timer = null
+    const file = this.#file
     if (file) {
+      this.#timeSavedUs = 0
       if (!file.commit.sick) file.commit.touch(this, 0)
       await file.commit.close()
+      this.#file = null
       file.db.close()
     }
     if (this.#memory) {
@@ -123,6 +127,11 @@ export class Store implements Participant {
 
   get db(): Db {
     return this.#vault.db
+  }
+
+  /** All open databases, for verify.ts. */
+  get databases(): readonly Db[] {
+    return this.#memory ? [this.db, this.#memory.db] : [this.db]
   }
 
   nowUs(): number {
@@ -243,7 +252,7 @@ export class Store implements Participant {
   }
 
   synced(): void {
-    if (this.#timer === null) this.#expire()
+    if (this.#timer === null && !this.#closing) this.#expire()
   }
 
   /** Streams made or deleted by a group that was rolled back. */
@@ -357,7 +366,7 @@ export class Store implements Participant {
     for (const stream of this.#streams.values()) {
       dueUs = Math.min(dueUs, expiryUs(stream) ?? Number.POSITIVE_INFINITY)
     }
-    if (dueUs === Number.POSITIVE_INFINITY && inMs === undefined) return
+    if (this.#closing || (dueUs === Number.POSITIVE_INFINITY && inMs === undefined)) return
     const ms = inMs ?? Math.ceil((dueUs - this.time.nowUs()) / 1000)
     const bounded = Math.min(Math.max(ms, 1), expireMsMax)
     this.#timer = this.options.clock.after(bounded, () => this.#expire())

@@ -85,7 +85,7 @@ export class TestStore {
 
   async done(): Promise<void> {
     await this.onDisk()
-    const wrong = verify(this.store.db)
+    const wrong = this.store.databases.flatMap(verify)
     await this.store.close()
     fs.rmSync(this.dir, { recursive: true, force: true })
     assert.equal(wrong, [])
