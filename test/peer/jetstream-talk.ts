@@ -48,7 +48,7 @@ export function blot(text: string): string {
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, time => (time.startsWith('0001') ? time : '<time>'))
       // Of a stream whose messages are all gone nobody needs the first one's time.
       .replace(/("messages":0,"bytes":0,"first_seq":\d+,"first_ts":)"[^"]*"/g, '$1"<none>"')
-      .replace(/"leader":"[^"]*"/g, '"leader":"<name>"')
+      .replace(/(\\?"leader\\?":\\?")\w*/g, '$1<name>')
       .replace(/"reserved_(memory|storage)":\d+/g, '"reserved_$1":0')
       .replace(/"api":\{"total":\d+,"errors":\d+\}/g, '"api":{}')
   )

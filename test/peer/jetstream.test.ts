@@ -1,12 +1,16 @@
 // The JetStream API, word for word beside nats-server 2.10: what it answers to managing streams,
 // publishing with every header, getting and deleting messages, limits and purges.
 
-import { connect, type NatsConnection } from '@nats-io/transport-node'
+import {
+  connect,
+  type NatsConnection,
+  type Subscription as ClientSubscription,
+} from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
 import { type Hub, startHub } from '../support/hub.ts'
 import { spec } from '../support/spec.ts'
 import { type Broker, startBroker } from '../store/broker.ts'
-import { ask, type Say } from './jetstream-talk.ts'
+import { ask, blot, type Say } from './jetstream-talk.ts'
 
 const api = '$JS.API.'
 const secondNs = 1_000_000_000
@@ -227,38 +231,111 @@ const nobody: readonly Say[] = [
   [`${api}DIRECT.GET.NONE`, { seq: 1 }],
 ]
 
+const edgeApi = '$JS.edge.API.'
+
+const inDomain: readonly Say[] = [
+  [`${edgeApi}INFO`],
+  [`${edgeApi}STREAM.CREATE.D`, { name: 'D', subjects: ['d', '$KV.b.>'], allow_direct: true }],
+  [`${api}STREAM.INFO.D`],
+  [`${edgeApi}STREAM.INFO.D`],
+  [`${edgeApi}STREAM.UPDATE.D`, { name: 'D', subjects: ['d', '$KV.b.>'], allow_direct: true }],
+  ['d', 'x', { 'Nats-Msg-Id': '1' }],
+  ['d', 'x', { 'Nats-Msg-Id': '1' }],
+  ['d', 'x', { 'Nats-Expected-Last-Sequence': '9' }],
+  [`${edgeApi}$KV.b.k`, 'v'],
+  [`${edgeApi}$KV.none.k`, 'v'],
+  [`${edgeApi}STREAM.LIST`],
+  [`${edgeApi}STREAM.NAMES`],
+  [`${edgeApi}STREAM.MSG.GET.D`, { seq: 2 }],
+  [`${edgeApi}DIRECT.GET.D`, { seq: 2 }],
+  [`${edgeApi}DIRECT.GET.D.$KV.b.k`],
+  [`${edgeApi}DIRECT.GET.NONE`, { seq: 2 }],
+  [`${edgeApi}CONSUMER.MSG.NEXT.D.none`],
+  [`${edgeApi}CONSUMER.NAMES.D`],
+  ['$JS.other.API.INFO'],
+  [`${edgeApi}STREAM.PURGE.D`],
+  [`${edgeApi}STREAM.DELETE.D`],
+]
+
+/** Advisories that two connections hear while the same is said to both. */
+async function hearing(nc: NatsConnection, says: readonly Say[], count: number): Promise<string[]> {
+  const subscription: ClientSubscription = nc.subscribe('$JS.EVENT.ADVISORY.>', { max: count })
+  const heard = (async () => {
+    const texts: string[] = []
+    for await (const message of subscription) {
+      const fields = message.json<Record<string, unknown>>()
+      // Who asked is told more fully by nats-server.
+      if (typeof fields.client === 'object') fields.client = {}
+      const text = blot(`${message.subject} ${JSON.stringify(fields)}`)
+      texts.push(text.replace(/"id":"[^"]{22}"/, '"id":"<id>"').replace(/"server":"\w+"/, ''))
+    }
+    // nats-server audits a request before or after it tells of its effect.
+    return texts.sort()
+  })()
+  await nc.flush()
+  for (const say of says) await ask(nc, say)
+  return heard
+}
+
 spec('jetstream api beside nats-server 2.10', (it, hooks) => {
   let hub: Hub
   let broker: Broker
+  let hubWithDomain: Hub
+  let brokerWithDomain: Broker
   let theirs: NatsConnection
   let ours: NatsConnection
+  let theirsWithDomain: NatsConnection
+  let oursWithDomain: NatsConnection
 
   hooks.before(async () => {
     hub = await startHub({ version: '2.10', jetstream: true })
     broker = await startBroker()
+    hubWithDomain = await startHub({ version: '2.10', jetstream: 'edge' })
+    brokerWithDomain = await startBroker({ domain: 'edge' })
     theirs = await connect({ servers: hub.url })
     ours = await connect({ servers: broker.url })
+    theirsWithDomain = await connect({ servers: hubWithDomain.url })
+    oursWithDomain = await connect({ servers: brokerWithDomain.url })
   })
   hooks.after(async () => {
-    await theirs?.close()
-    await ours?.close()
-    await broker?.close()
-    await hub?.stop()
+    for (const nc of [theirs, ours, theirsWithDomain, oursWithDomain]) await nc?.close()
+    for (const one of [broker, brokerWithDomain]) await one?.close()
+    for (const one of [hub, hubWithDomain]) await one?.stop()
   })
 
-  const converse = async (says: readonly Say[], quiet = false): Promise<void> => {
+  const compare = async (
+    [left, right]: readonly [NatsConnection, NatsConnection],
+    says: readonly Say[],
+    quiet = false,
+  ): Promise<void> => {
     const differences: string[] = []
     for (const say of says) {
-      const [expected, actual] = await Promise.all([ask(theirs, say, quiet), ask(ours, say, quiet)])
+      const [expected, actual] = await Promise.all([ask(left, say, quiet), ask(right, say, quiet)])
       if (actual === expected) continue
       differences.push(`${JSON.stringify(say)}\n  theirs ${expected}\n  ours   ${actual}`)
     }
     assert.is(differences.join('\n'), '')
   }
+  const converse = (says: readonly Say[], quiet = false): Promise<void> =>
+    compare([theirs, ours], says, quiet)
 
   it('manages streams', () => converse(managing))
   it('publishes, gets, deletes and purges', () => converse(publishing))
   it('keeps limits', () => converse(limits))
   it('says nothing to subjects it does not know', () => converse(silent, true))
   it('has no responders where no consumer or stream listens', () => converse(nobody))
+  it('answers a domain as itself', () => compare([theirsWithDomain, oursWithDomain], inDomain))
+
+  it('tells the same of what happens to streams', async () => {
+    const says: readonly Say[] = [
+      create('ADV', { subjects: ['adv'] }),
+      update('ADV', { subjects: ['adv.*'] }),
+      info('ADV'),
+      create('ADV', { subjects: ['adv.b'] }),
+      [`${api}STREAM.PURGE.ADV`],
+      remove('ADV'),
+    ]
+    const [expected, actual] = await Promise.all([hearing(theirs, says, 9), hearing(ours, says, 9)])
+    assert.equal(actual, expected)
+  })
 })
