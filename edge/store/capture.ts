@@ -10,12 +10,15 @@ import type { Acks } from './acks.ts'
 import type { ConsumerRoom } from './api/request.ts'
 import {
   headersTooLarge,
+  insufficientResources,
   messageTooLarge,
   rollupFailed,
   streamNotMatch,
   streamSealed,
 } from './errors.ts'
 import { noOptions, publishOptions } from './publish-headers.ts'
+import type { Resources } from './resources.ts'
+import { sizeOf } from './retention.ts'
 import type { ApiError, AppendOptions, Stream } from './shapes.ts'
 
 const headerBytesMax = 65_535
@@ -24,6 +27,7 @@ export interface CaptureParts {
   readonly stream: Stream
   readonly acks: Acks
   readonly consumers: ConsumerRoom
+  readonly resources: Resources
   readonly domain: string
 }
 
@@ -32,13 +36,15 @@ export class Capture implements LocalSink {
   readonly #stream: Stream
   readonly #acks: Acks
   readonly #consumers: ConsumerRoom
+  readonly #resources: Resources
   /** `{"stream":"S1", "seq":`, with the blank nats-server 2.10 prints. */
   readonly #ackPrefix: string
 
-  constructor({ stream, acks, consumers, domain }: CaptureParts) {
+  constructor({ stream, acks, consumers, resources, domain }: CaptureParts) {
     this.#stream = stream
     this.#acks = acks
     this.#consumers = consumers
+    this.#resources = resources
     const name = JSON.stringify(stream.config.name)
     const domainPart = domain === '' ? '' : `"domain":${JSON.stringify(domain)}, `
     this.#ackPrefix = `{"stream":${name}, ${domainPart}"seq":`
@@ -58,7 +64,7 @@ export class Capture implements LocalSink {
       return
     }
     const appended = stream.append(
-      { subject: message.subject, headers: headersOf(message), payload: payloadOf(message) },
+      { subject: message.target, headers: headersOf(message), payload: payloadOf(message) },
       options,
     )
     if (appended.is === 'refused') {
@@ -67,7 +73,7 @@ export class Capture implements LocalSink {
     }
     if (appended.is === 'stored' && config.retention === 'interest') {
       // Nobody wants it: the sequence is spent, as in nats-server, and nothing is kept.
-      if (!this.#consumers.wants(stream, message.subject)) stream.remove(appended.seq)
+      if (!this.#consumers.wants(stream, message.target)) stream.remove(appended.seq)
     }
     const text =
       appended.is === 'stored'
@@ -93,8 +99,14 @@ export class Capture implements LocalSink {
         return rollupFailed(`rollup value invalid: "${String(options.rollup)}"`)
       }
     }
-    const bytes = message.payloadEnd - message.bodyStart
-    if (config.max_msg_size >= 0 && bytes > config.max_msg_size) return messageTooLarge
-    return message.payloadStart - message.bodyStart > headerBytesMax ? headersTooLarge : null
+    const headerBytes = message.payloadStart - message.bodyStart
+    const payloadBytes = message.payloadEnd - message.payloadStart
+    const { max_bytes, max_msg_size, storage } = config
+    if (max_msg_size >= 0 && headerBytes + payloadBytes > max_msg_size) return messageTooLarge
+    if (headerBytes > headerBytesMax) return headersTooLarge
+    // Its room is reserved, and it makes room for itself.
+    if (max_bytes > 0) return null
+    const size = sizeOf(storage, Buffer.byteLength(message.target), headerBytes, payloadBytes)
+    return this.#resources.admits(storage, size) ? null : insufficientResources
   }
 }

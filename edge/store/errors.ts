@@ -47,6 +47,9 @@ export const streamNameInUse = row(
 )
 export const streamNotFound = row(404, 10059, 'stream not found')
 export const streamNotMatch = row(400, 10060, 'expected stream does not match')
+export const restoreFailed = (text: string): ApiError => row(500, 10062, `restore failed: ${text}`)
+export const snapshotFailed = (text: string): ApiError =>
+  row(500, 10064, `snapshot failed: ${text}`)
 export const subjectsOverlap = row(400, 10065, 'subjects overlap with an existing stream')
 export const streamUpdateFailed = (text: string): ApiError => row(500, 10069, text)
 export const wrongLastMsgId = (id: string): ApiError => row(400, 10070, `wrong last msg ID: ${id}`)

@@ -4,7 +4,7 @@
 //   start: store -> consumers -> streams attached, subjects captured -> API and domain subjects
 //   close: the other way round, so that nothing new comes while the last group is written
 
-import { mkdirSync, statfsSync } from 'node:fs'
+import { mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Account } from '../../src/account/account.ts'
@@ -22,7 +22,9 @@ import type { Fields } from './api/text.ts'
 import { Consumers } from './consumer/consumers.ts'
 import { DomainMapping } from './mapping.ts'
 import type { JetStreamOptions } from './options.ts'
+import { Resources } from './resources.ts'
 import type { Tables } from './schema.ts'
+import type { Storage } from './shapes.ts'
 import { Store } from './store.ts'
 import { Streams } from './streams.ts'
 import { jsz, type ViewSource, varzView } from './view.ts'
@@ -55,11 +57,10 @@ export class JetStream {
   readonly store: Store
   readonly storeDir: string
   readonly domain: string
-  memoryBytesMax = 0
-  fileBytesMax = 0
   readonly #parts: JetStreamParts
   readonly #rooms = new Map<string, Room>()
   #consumers: Consumers | null = null
+  #resources: Resources | null = null
 
   constructor(parts: JetStreamParts) {
     const { options, log, clock, turn } = parts
@@ -84,9 +85,13 @@ export class JetStream {
     if (options.store_dir === null) {
       log.warn('Temporary storage directory used, data could be lost on system reboot')
     }
-    this.memoryBytesMax = options.max_memory_store ?? Math.floor(totalmem() * memoryShareDefault)
-    this.fileBytesMax = options.max_file_store ?? freeBytes(this.storeDir)
-    this.#logSettings()
+    const limits = {
+      memoryBytesMax: options.max_memory_store ?? Math.floor(totalmem() * memoryShareDefault),
+      fileBytesMax: options.max_file_store ?? spaceFor(this.storeDir),
+    }
+    const resources = new Resources(limits, storage => this.#claimed(storage))
+    this.#resources = resources
+    this.#logSettings(resources)
     await this.store.start()
     const { turn } = this.#parts
     const consumers = new Consumers({ store: this.store, clock, turn, log })
@@ -98,7 +103,7 @@ export class JetStream {
       ...messageRows,
       ...consumers.rows,
     ])
-    for (const account of this.#parts.accounts) this.#open(account, consumers, dispatch)
+    for (const account of this.#parts.accounts) this.#open(account, consumers, resources, dispatch)
     const tookMs = clock.monotonicMs() - startedMs
     log.debug(`Took ${tookMs.toFixed(1)}ms to start JetStream`)
   }
@@ -130,7 +135,7 @@ export class JetStream {
 
   /** The store's own figures, beside nats-server's. */
   view(): object {
-    return this.store.view()
+    return { ...this.store.view(), refused_messages: this.#resources?.refused ?? 0 }
   }
 
   /** `jetstream` of /varz. */
@@ -157,15 +162,19 @@ export class JetStream {
     return found !== undefined && (this.#consumers?.has(found, consumer) ?? false)
   }
 
-  #open(account: Account, consumers: ConsumerRoom, dispatch: Dispatch<StreamAdmin>): void {
+  #open(
+    account: Account,
+    consumers: ConsumerRoom,
+    resources: Resources,
+    dispatch: Dispatch<StreamAdmin>,
+  ): void {
     const streams = new Streams({
       account,
       store: this.store,
       consumers,
       serverName: this.#parts.serverName,
       domain: this.domain,
-      memoryBytesMax: this.memoryBytesMax,
-      fileBytesMax: this.fileBytesMax,
+      resources,
     })
     const api = new ApiServer(streams, dispatch, this.store.durable)
     const mapping =
@@ -183,35 +192,47 @@ export class JetStream {
 
   #source(): ViewSource | null {
     const consumers = this.#consumers
-    if (!consumers) return null
+    const resources = this.#resources
+    if (!consumers || !resources) return null
     const accounts = new Map([...this.#rooms].map(([name, { streams }]) => [name, streams]))
     return {
       serverId: this.#parts.serverId,
       storeDir: this.storeDir,
       domain: this.domain,
       syncIntervalMs: this.#parts.options.sync_interval,
-      memoryBytesMax: this.memoryBytesMax,
-      fileBytesMax: this.fileBytesMax,
+      memoryBytesMax: resources.memoryBytesMax,
+      fileBytesMax: resources.fileBytesMax,
       accounts,
       consumers,
       nowUs: () => this.store.nowUs(),
     }
   }
 
-  #logSettings(): void {
+  #claimed(storage: Storage): number {
+    let bytes = 0
+    for (const { streams } of this.#rooms.values()) bytes += streams.claimedBytes(storage)
+    return bytes
+  }
+
+  #logSettings(resources: Resources): void {
     const { log } = this.#parts
     log.info('---------------- JETSTREAM ----------------')
-    log.info(`  Max Memory:      ${bytesText(this.memoryBytesMax)}`)
-    log.info(`  Max Storage:     ${bytesText(this.fileBytesMax)}`)
+    log.info(`  Max Memory:      ${bytesText(resources.memoryBytesMax)}`)
+    log.info(`  Max Storage:     ${bytesText(resources.fileBytesMax)}`)
     log.info(`  Store Directory: "${this.storeDir}"`)
     if (this.domain !== '') log.info(`  Domain:          ${this.domain}`)
     log.info('-------------------------------------------')
   }
 }
 
-function freeBytes(dir: string): number {
+/** A share of what is free, what the store holds already counted in. */
+function spaceFor(dir: string): number {
   const { bavail, bsize } = statfsSync(dir)
-  return Math.floor(bavail * bsize * fileShareDefault)
+  let heldBytes = 0
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    if (entry.isFile()) heldBytes += statSync(join(dir, entry.name)).size
+  }
+  return Math.floor((bavail * bsize + heldBytes) * fileShareDefault)
 }
 
 const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const

@@ -145,6 +145,8 @@ export interface Stream {
 export interface Durable {
   /** Groups committed so far: what is written while it stays the same shares one commit. */
   readonly groups: number
+  /** Why nothing can be written just now; null when all is well. */
+  readonly sick?: Error | null
   /** Calls back once everything written so far in this turn is on disk; keeps the order. */
   onDisk(done: (error?: Error) => void): void
 }

@@ -26,6 +26,7 @@ import {
   subjectsOverlap,
 } from './errors.ts'
 import { jetstreamOrigin, Replies } from './replies.ts'
+import type { Resources } from './resources.ts'
 import type { ApiError, Durable, Storage, Stream, StreamConfig } from './shapes.ts'
 
 /** What is asked of the store; store.ts implements it. */
@@ -46,9 +47,8 @@ export interface StreamsParts {
   readonly consumers: ConsumerRoom
   readonly serverName: string
   readonly domain: string
-  /** Bytes that all streams of the server may reserve and hold. */
-  readonly memoryBytesMax: number
-  readonly fileBytesMax: number
+  /** What the streams of all accounts may reserve and hold. */
+  readonly resources: Resources
 }
 
 /** A stream with what stands in front of it. */
@@ -167,21 +167,36 @@ export class Streams implements StreamAdmin {
   }
 
   usage(): AccountUsage {
-    const held = { memory: 0, file: 0 }
     let consumers = 0
-    for (const stream of this.#streams.values()) {
-      held[stream.config.storage] += stream.state().bytes
-      consumers += this.#consumers.count(stream)
-    }
+    for (const stream of this.#streams.values()) consumers += this.#consumers.count(stream)
     return {
-      memoryBytes: held.memory,
-      fileBytes: held.file,
+      memoryBytes: this.#heldBytes('memory'),
+      fileBytes: this.#heldBytes('file'),
       memoryReservedBytes: this.#reserved('memory'),
       fileReservedBytes: this.#reserved('file'),
       consumers,
       requests: this.requests,
       errors: this.errors,
     }
+  }
+
+  /** Bytes of the messages in streams of a storage. */
+  #heldBytes(storage: Storage): number {
+    let bytes = 0
+    for (const stream of this.#streams.values()) {
+      if (stream.config.storage === storage) bytes += stream.state().bytes
+    }
+    return bytes
+  }
+
+  /** What the streams of a storage hold or, where it is limited, may come to hold. */
+  claimedBytes(storage: Storage): number {
+    let bytes = 0
+    for (const stream of this.#streams.values()) {
+      if (stream.config.storage !== storage) continue
+      bytes += reservedBy(stream.config) || stream.state().bytes
+    }
+    return bytes
   }
 
   advise(subject: string, type: string, body: () => Record<string, unknown>): void {
@@ -209,6 +224,7 @@ export class Streams implements StreamAdmin {
       stream,
       acks: this.#acks,
       consumers: this.#consumers,
+      resources: this.#parts.resources,
       domain: this.domain,
     })
     const attached = { stream, capture, subscriptions: new Map(), direct: null }
@@ -258,10 +274,8 @@ export class Streams implements StreamAdmin {
     if (config.num_replicas > 1) return replicasNotSupported
     const wantedBytes = reservedBy(config) - alreadyReserved
     const reservedBytes = this.#reserved(config.storage) + Math.max(0, wantedBytes)
-    if (config.storage === 'memory') {
-      return reservedBytes > this.#parts.memoryBytesMax ? insufficientMemory : null
-    }
-    return reservedBytes > this.#parts.fileBytesMax ? insufficientStorage : null
+    if (reservedBytes <= this.#parts.resources.max(config.storage)) return null
+    return config.storage === 'memory' ? insufficientMemory : insufficientStorage
   }
 
   #reserved(storage: Storage): number {

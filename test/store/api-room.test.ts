@@ -262,6 +262,28 @@ spec('jetstream room', it => {
       { max_file_store: 1000, max_memory_store: 500 },
     ))
 
+  it('holds up to its limits and not past them, until there is room again', () =>
+    withRoom(
+      async room => {
+        await room.create('A', { subjects: ['a'] })
+        await room.create('M', { subjects: ['m'], storage: 'memory' })
+        // 16 + 1 + 33 bytes each, as nats-server counts.
+        for (let i = 1; i <= 9; i++) assert.match(await room.ask('m', 'x'.repeat(33)), /"seq"/)
+        assert.match(await room.ask('m', 'x'.repeat(34)), /"err_code":10023/)
+        assert.match(await room.ask('m', 'x'.repeat(33)), /"seq":10/)
+        assert.match(await room.ask('m', 'x'), /"err_code":10023/)
+        assert.match(await room.ask('a', 'x'), /"seq":1/)
+        await room.json('$JS.API.STREAM.PURGE.M', { keep: 1 })
+        assert.match(await room.ask('m', 'x'), /"seq":11/)
+        // A stream that reserved its room goes on for ever, and nobody else gets into it.
+        const config = { subjects: ['r'], storage: 'memory', max_bytes: 400 }
+        assert.is((await room.create('R', config)).error, undefined)
+        for (let i = 1; i <= 20; i++) assert.match(await room.ask('r', 'x'.repeat(83)), /"seq"/)
+        assert.match(await room.ask('m', 'x'.repeat(33)), /"err_code":10023/)
+      },
+      { max_memory_store: 500 },
+    ))
+
   it('follows an update: subjects, direct get', () =>
     withRoom(async room => {
       await room.create('S', { subjects: ['a', 'b'] })

@@ -3,7 +3,7 @@
 
 import { headersOf, newSubscription, payloadOf, post } from '../../../src/broker/post.ts'
 import type { LocalSink, Message, Subscription } from '../../../src/message.ts'
-import { streamGeneral } from '../errors.ts'
+import { storeFailed, streamGeneral } from '../errors.ts'
 import { jetstreamOrigin } from '../replies.ts'
 import type { Durable } from '../shapes.ts'
 import type { Streams } from '../streams.ts'
@@ -46,6 +46,11 @@ export class ApiServer implements LocalSink {
     if (found === null) return
     const { row, names } = found
     const body = payloadOf(message)
+    const { sick } = this.#durable
+    if (row.writes && sick) {
+      this.#answer(row, subject, message.reply, body.toString(), storeFailed(sick.message))
+      return
+    }
     const answer = row.handle({
       jetstream: this.#streams,
       subject,

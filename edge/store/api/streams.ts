@@ -8,6 +8,8 @@ import {
   namePathSeparators,
   notEmptyRequest,
   purgeFailed,
+  restoreFailed,
+  snapshotFailed,
   streamInvalidConfig,
   streamMismatch,
   streamNotFound,
@@ -77,6 +79,16 @@ export const streamRows: readonly ApiRow<StreamAdmin>[] = [
     type: 'stream_list_response',
     handle: streamList,
     onError: { ...unpaged, streams: null },
+  },
+  {
+    subject: 'STREAM.SNAPSHOT.*',
+    type: 'stream_snapshot_response',
+    handle: () => snapshotFailed('this server does not make snapshots'),
+  },
+  {
+    subject: 'STREAM.RESTORE.*',
+    type: 'stream_restore_response',
+    handle: () => restoreFailed('this server does not restore snapshots'),
   },
   {
     subject: 'STREAM.LEADER.STEPDOWN.*',
