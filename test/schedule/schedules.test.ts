@@ -9,6 +9,7 @@ import { headersOf, newSubscription, payloadOf } from '../../src/broker/post.ts'
 import type { Message } from '../../src/message.ts'
 import { checkConfig, formatProblem } from '../../src/server/check.ts'
 import { parseConfText } from '../../src/server/conf.ts'
+import { random } from '../serial/cut.ts'
 import { spec } from '../support/spec.ts'
 
 function check(text: string) {
@@ -199,6 +200,45 @@ spec('cron', it => {
     assert.ok(cron.isDue(at))
     assert.not(cron.isDue(at + 1000))
     cron.close()
+  })
+})
+
+spec('cron of plain numbers', it => {
+  it('is due when the package says so, in the time zone of the system', () => {
+    const here = Intl.DateTimeFormat().resolvedOptions().timeZone
+    const next = random(7)
+    const expressions = [
+      '* * * * *',
+      '*/7 * * * *',
+      '0 9-17/2 * * 1-5',
+      '30 4 1,15 * *',
+      '0 0 * * 7',
+      '0 0 * * 0',
+      '15 3 29 2 *',
+      '0 12 * jan,jul mon',
+      '*/20 5 6 * * *',
+      '0 0 L * *',
+      '0 8 * * 5#2',
+    ]
+    let due = 0
+    for (const expression of expressions) {
+      const ours = newCron(expression, null)
+      const theirs = newCron(expression, here)
+      for (let i = 0; i < 1500; i++) {
+        const pick = (values: readonly number[]): number =>
+          values[Math.floor(next() * values.length)] ?? 0
+        const day = pick([1, 2, 8, 9, 15, 28, 29, 30, 31])
+        const hour = Math.floor(next() * 24)
+        const second = pick([0, 0, 6, 20])
+        const at = Date.UTC(2024, pick([0, 1, 6]), day, hour, pick([0, 7, 15, 30, 5]), second)
+        const isDue = ours.isDue(at)
+        if (isDue) due++
+        assert.is(isDue, theirs.isDue(at), `${expression} ${new Date(at).toISOString()}`)
+      }
+      ours.close()
+      theirs.close()
+    }
+    assert.ok(due > 500, `${due}`)
   })
 })
 
