@@ -6,13 +6,13 @@
 //   idle ───touch/begin──▶ gathering ───#commit───▶ syncing ───#synced───▶ idle | gathering
 //                                                                  │ WAL over walBytesMax
 //                                                                  ▼
-//     idle ◀──#truncated── cutting ◀──#copied── copying ◀──#checkpoint
+//     idle ◀──────#cut──── cutting ◀──#copied── copying ◀──#checkpoint
 //
 // Invariant 1 is kept here: `onDisk` calls back after an fdatasync that began after the COMMIT.
 // The order of a checkpoint is its argument: WAL on disk before pages are copied, pages on disk
-// before the WAL is cut, the cut on disk before new frames. Until then the next transaction is
-// held: rows wait in their participants (bounded by queueBytesMax), `begin` finishes the
-// checkpoint at once, on the loop, which is why only rare operations call it.
+// before the WAL is cut (its header cleared), the cut on disk before new frames. Until then the
+// next transaction is held: rows wait in their participants (bounded by queueBytesMax), `begin`
+// finishes the checkpoint at once, on the loop, which is why only rare operations call it.
 //
 // A commit that fails is rolled back, the participants go back to what is on disk, and everybody
 // who waited gets the error. An fdatasync that fails leaves the group in doubt: the error goes
@@ -77,6 +77,7 @@ export class Commit implements Durable, TurnJob {
   #sick: Error | null = null
   readonly #doubtful = new Set<Participant>()
   #unsynced = false
+  #walBytes = 0
   #retry: Timer | null = null
   #interval: Timer | null = null
   #closing: (() => void) | null = null
@@ -193,6 +194,7 @@ export class Commit implements Durable, TurnJob {
       for (const run of this.#writes) run()
       for (const participant of participants) participant.flush()
       this.#db.exec('COMMIT')
+      this.#walBytes = this.#db.walBytes()
     } catch (error) {
       if (!isDiskError(error)) throw error
       return error
@@ -219,7 +221,7 @@ export class Commit implements Durable, TurnJob {
     this.#state = idle
     // Before a checkpoint writes the next group: `synced` speaks of the last `flush`.
     this.#callBack(state.participants, state.waiting)
-    if (this.#db.walBytes() > this.#options.walBytesMax) this.#checkpoint()
+    if (this.#walBytes > this.#options.walBytesMax) this.#checkpoint()
     this.#next()
   }
 
@@ -282,9 +284,10 @@ export class Commit implements Durable, TurnJob {
 
   #cut(): void {
     const step = ++this.#step
+    // Another process began to read meanwhile: the WAL stays.
+    if (!this.#db.checkpoint('RESTART').complete) return this.#resume()
     this.#state = { is: 'cutting' }
-    this.#db.checkpoint('TRUNCATE')
-    this.#db.syncWal(error => {
+    this.#db.cutWal(error => {
       if (step !== this.#step) return
       if (error) return this.#fail(error)
       this.checkpoints++
@@ -305,8 +308,7 @@ export class Commit implements Durable, TurnJob {
     this.#db.syncWalNow()
     if (this.#db.checkpoint('PASSIVE').complete) {
       this.#db.syncFileNow()
-      this.#db.checkpoint('TRUNCATE')
-      this.#db.syncWalNow()
+      if (this.#db.checkpoint('RESTART').complete) this.#db.cutWalNow()
       this.checkpoints++
     }
     this.#state = idle
@@ -360,7 +362,7 @@ export class Commit implements Durable, TurnJob {
       this.#db.syncWalNow()
       if (this.#db.checkpoint('PASSIVE').complete) {
         this.#db.syncFileNow()
-        this.#db.checkpoint('TRUNCATE')
+        if (this.#db.checkpoint('RESTART').complete) this.#db.cutWalNow()
       }
       this.#db.exec(`BEGIN`)
       this.#db.exec(`INSERT OR REPLACE INTO meta VALUES('probe', zeroblob(65536))`)

@@ -15,6 +15,9 @@ const versionMin = [3, 51, 3] as const
 
 const cacheKiB = 2048
 const pageBytes = 4096
+/** Of a frame, and of the WAL itself (SQLite's file format, section 4). */
+const frameHeaderBytes = 24
+const walHeader = Buffer.alloc(32)
 
 /** What can be bound: numbers are exact up to 2^53, null is NULL. */
 export type Value = number | string | Buffer | null
@@ -50,6 +53,7 @@ export class Db {
   #raw: Database.Database | null
   #dbFd = -1
   #walFd = -1
+  #walBytes = 0
   readonly #statements = new Map<string, Statement>()
 
   /** Opens or creates; throws SQLite's error for a file that is not a database. */
@@ -117,8 +121,14 @@ export class Db {
     return this.prepare(sql).get(...values)?.[0]
   }
 
+  /** Bytes of the WAL in use, its file may be longer; within a transaction those before it. */
   walBytes(): number {
-    return this.#walFd < 0 ? 0 : fs.fstatSync(this.#walFd).size
+    if (this.#walFd >= 0 && !this.inTransaction) {
+      // NOOP only looks: (busy, frames in the WAL, frames copied).
+      const frames = this.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.[1]
+      this.#walBytes = Number(frames ?? 0) * (pageBytes + frameHeaderBytes)
+    }
+    return this.#walBytes
   }
 
   fileBytes(): number {
@@ -141,8 +151,28 @@ export class Db {
     fs.fdatasyncSync(this.#dbFd)
   }
 
-  /** Copies pages from the WAL to the database file; incomplete while another process reads. */
-  checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): Checkpointed {
+  /**
+   * Makes the WAL on disk empty by clearing its header, and syncs that. The file keeps its
+   * length: an fdatasync of bytes written in place costs half of one that also grows the file.
+   * Only after a complete RESTART: SQLite then begins again at the first frame.
+   */
+  cutWal(done: (error: Error | null) => void): void {
+    // Written at once (32 bytes into the page cache): were it still on its way when somebody
+    // begins a transaction, it would wipe out the header that SQLite writes then.
+    fs.writeSync(this.#walFd, walHeader, 0, walHeader.length, 0)
+    fs.fdatasync(this.#walFd, done)
+  }
+
+  cutWalNow(): void {
+    fs.writeSync(this.#walFd, walHeader, 0, walHeader.length, 0)
+    fs.fdatasyncSync(this.#walFd)
+  }
+
+  /**
+   * PASSIVE copies pages from the WAL to the database file; RESTART moreover lets the next
+   * transaction begin at the WAL's start. Incomplete while another process reads.
+   */
+  checkpoint(mode: 'PASSIVE' | 'RESTART'): Checkpointed {
     const rows = this.#db.pragma(`wal_checkpoint(${mode})`) as {
       busy: number
       log: number
