@@ -28,6 +28,12 @@ export class Resources {
     return storage === 'memory' ? this.memoryBytesMax : this.fileBytesMax
   }
 
+  /** Reservations changed: the next message measures. */
+  changed(): void {
+    this.#left.memory = 0
+    this.#left.file = 0
+  }
+
   /** May a message of so many bytes come in? */
   admits(storage: Storage, bytes: number): boolean {
     let left = this.#left[storage] - bytes

@@ -128,6 +128,7 @@ export class Streams implements StreamAdmin {
     const stream = this.#store.create(this.account.name, config)
     if (isApiError(stream)) return stream
     this.#attach(stream)
+    this.#parts.resources.changed()
     this.#adviseAction('CREATED', 'create', config.name)
     return stream
   }
@@ -144,6 +145,7 @@ export class Streams implements StreamAdmin {
     const attached = this.#attached.get(stream.config.name)
     if (attached) this.#subscribe(attached)
     this.#consumers.updated(stream)
+    this.#parts.resources.changed()
     this.#adviseAction('UPDATED', 'modify', config.name)
     return null
   }
