@@ -5,6 +5,7 @@
 //   thermometer --MQTT QoS 1--> /                                  (cut for a while)
 //
 // Ends with exit code 0 when the hub has every reading once, in order and unchanged.
+// `--online=ms --cut=ms --again=ms` change how long each act lasts.
 
 import { connect } from '@nats-io/transport-node'
 import { startEdge } from '../support/edge.ts'
@@ -16,9 +17,9 @@ import { Gps, Thermometer } from './devices.ts'
 import { Screen } from './screen.ts'
 
 const speakEveryMs = 25
-const onlineMs = 4000
-const cutMs = 6000
-const againMs = 4000
+const onlineMs = argument('online', 4000)
+const cutMs = argument('cut', 6000)
+const againMs = argument('again', 4000)
 const settleMsMax = 60_000
 
 const closers: (() => Promise<unknown> | unknown)[] = []
@@ -136,4 +137,9 @@ function verdict(gps: Gps, thermometer: Thermometer, cloud: Cloud, stored: numbe
 
 function isEqual(left: readonly string[], right: readonly string[]): boolean {
   return left.length === right.length && left.every((text, at) => text === right[at])
+}
+
+function argument(name: string, otherwise: number): number {
+  const text = process.argv.find(one => one.startsWith(`--${name}=`))
+  return text === undefined ? otherwise : Number(text.slice(name.length + 3))
 }
