@@ -16,6 +16,7 @@ import type { HealthSource } from '../src/monitor/shapes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { Server } from '../src/server/server.ts'
 import type { TlsServerOptions } from '../src/server/tls-options.ts'
+import { trimMemory } from '../src/server/trim.ts'
 import { bannerLines } from './banner.ts'
 import { sourcesOf, type Viewed } from './monitoring.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
@@ -73,6 +74,7 @@ export class Rooms {
     await this.#startStore()
     await this.#startMqtt()
     await this.#startSources()
+    await trimMemory()
     await this.#startClients()
     await this.#startHubs()
     this.#isReady = true

@@ -1,7 +1,6 @@
 // Tells systemd that we are ready, stopping or alive (sd_notify). Node has no datagram sockets
 // of the Unix kind, so systemd's own `systemd-notify` sends: the unit needs NotifyAccess=all.
 
-import { spawn } from 'node:child_process'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 
@@ -54,6 +53,8 @@ export class Notify {
   #send(state: string): void {
     this.#isSending = true
     const { program = 'systemd-notify', env } = this.#parts
+    // Not imported at the top: most brokers never need it, and every module costs memory.
+    const { spawn } = process.getBuiltinModule('node:child_process')
     const child = spawn(program, [state], {
       stdio: 'ignore',
       env: { NOTIFY_SOCKET: env.NOTIFY_SOCKET, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
