@@ -3,12 +3,19 @@
 
 import { headersOf, newSubscription, payloadOf, post } from '../../../src/broker/post.ts'
 import type { LocalSink, Message, Subscription } from '../../../src/message.ts'
+import { isDiskError } from '../commit.ts'
 import { storeFailed, streamGeneral } from '../errors.ts'
 import { jetstreamOrigin } from '../replies.ts'
 import type { Durable } from '../shapes.ts'
 import type { Streams } from '../streams.ts'
 import { apiPrefix, type Dispatch } from './dispatch.ts'
-import { type ApiAnswer, type ApiRow, isApiError, type StreamAdmin } from './request.ts'
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  type ApiRow,
+  isApiError,
+  type StreamAdmin,
+} from './request.ts'
 import { json } from './text.ts'
 
 /** Subjects that streams and consumers subscribe to themselves: nobody there means 503. */
@@ -51,7 +58,7 @@ export class ApiServer implements LocalSink {
       this.#answer(row, subject, message.reply, body.toString(), storeFailed(sick.message))
       return
     }
-    const answer = row.handle({
+    const answer = attempt(row, {
       jetstream: this.#streams,
       subject,
       names,
@@ -103,5 +110,15 @@ export class ApiServer implements LocalSink {
       ...(request !== '' && { request }),
       response,
     }))
+  }
+}
+
+/** A disk that fails in the middle of a write is an answer; the commit group sees to the rest. */
+function attempt(row: ApiRow<StreamAdmin>, request: ApiRequest<StreamAdmin>): ApiAnswer {
+  try {
+    return row.handle(request)
+  } catch (error) {
+    if (!isDiskError(error)) throw error
+    return storeFailed(error.message)
   }
 }
