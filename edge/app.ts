@@ -105,7 +105,8 @@ class App {
     process.on('uncaughtException', error => this.#crash(error))
     handleSignals(
       {
-        stop: () => this.#signalled(),
+        stop: () => this.#stop(),
+        terminate: () => this.#terminate(),
         reload: () => this.#reload(),
         reopen: () => this.#log.reopen(),
         lameDuck: () => this.#duck.enter(),
@@ -138,8 +139,8 @@ class App {
     this.#removePortsFile = writePortsFile(options.ports_file_dir, processTitle, process.pid, ports)
   }
 
-  #signalled(): void {
-    // Lame-duck mode is a stop already: a second one does not make it hasty.
+  #terminate(): void {
+    // Lame-duck mode is a stop already: as in nats-server, TERM does not make it hasty.
     if (!this.#duck.isOn) this.#stop()
   }
 

@@ -5,8 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import type { Log } from '../base/log.ts'
 
 export interface SignalHandlers {
-  /** SIGINT and SIGTERM: flush, close, exit 0. */
+  /** SIGINT: flush, close, exit 0. */
   readonly stop: () => void
+  /** SIGTERM: the same, unless it is stopping gently already. */
+  readonly terminate: () => void
   /** SIGHUP. */
   readonly reload: () => void
   /** SIGUSR1: open the log file anew. */
@@ -30,7 +32,7 @@ const names: Readonly<Record<Caught, string>> = {
 export function handleSignals(handlers: SignalHandlers, log: Log): () => void {
   const actions: Readonly<Record<Caught, () => void>> = {
     SIGINT: handlers.stop,
-    SIGTERM: handlers.stop,
+    SIGTERM: handlers.terminate,
     SIGHUP: handlers.reload,
     SIGUSR1: handlers.reopen,
     SIGUSR2: handlers.lameDuck,

@@ -42,7 +42,7 @@ function ours(text: string): { code: number | null; text: string } {
 
 /** Texts that we take and nats-server does not, and the other way round; conf.ts says why. */
 const lenient = new Set(['n: 1m30s', 'l: [1, 2, 3]', 'n: [0, -1, 007]'])
-const strict = new Set(['port:', 'a: 1 }', '}', 'n: 10e', 'n: 1kbb', 'm { a: }', 'a: 1\u0000b'])
+const strict = new Set(['port:', 'a: 1 }', '}', 'n: 10e', 'n: 1kbb', 'm { a: }'])
 
 /** It got as far as the options: the grammar was right. */
 function isParsed({ code, text }: { code: number | null; text: string }): boolean {
