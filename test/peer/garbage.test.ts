@@ -105,13 +105,13 @@ async function stillServes({ edge, nats, device, terminal }: Whole): Promise<voi
   nats.publish('to.device', 'down')
   assert.is(await heard, 'down')
   const subscription = nats.subscribe('to.client', { max: 1 })
-  const serial = nats.subscribe('serial.s', { max: 1 })
+  const serial = nats.subscribe('serial.s')
   await nats.flush()
   await device.publishAsync('to/client', 'up', { qos: 1 })
   for await (const message of subscription) assert.is(message.string(), 'up')
-  // Whatever half a line is left over ends here; the next line is ours.
+  // Garbage holds line ends as well; after it comes a line of ours.
   writeSync(terminal, '\r\nhello\r\n')
-  for await (const message of serial) assert.is(message.string(), 'hello')
+  for await (const message of serial) if (message.string() === 'hello') break
   const health = await fetch(`http://127.0.0.1:${edge.monitorPort}/healthz`)
   assert.is(await health.text(), '{"status":"ok"}')
 }
