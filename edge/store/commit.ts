@@ -74,6 +74,7 @@ export class Commit implements Durable, TurnJob {
   #participants = new Set<Participant>()
   #waiting: Callback[] = []
   #writes: (() => void)[] = []
+  #walBytesDue: number
   #sick: Error | null = null
   readonly #doubtful = new Set<Participant>()
   #unsynced = false
@@ -85,6 +86,7 @@ export class Commit implements Durable, TurnJob {
   constructor(options: CommitOptions) {
     this.#options = options
     this.#db = options.db
+    this.#walBytesDue = options.walBytesMax
   }
 
   /** Why nothing can be written just now; null when all is well. */
@@ -221,7 +223,7 @@ export class Commit implements Durable, TurnJob {
     this.#state = idle
     // Before a checkpoint writes the next group: `synced` speaks of the last `flush`.
     this.#callBack(state.participants, state.waiting)
-    if (this.#walBytes > this.#options.walBytesMax) this.#checkpoint()
+    if (this.#walBytes > this.#walBytesDue) this.#checkpoint()
     this.#next()
   }
 
@@ -274,7 +276,11 @@ export class Commit implements Durable, TurnJob {
       return this.#fail(error)
     }
     // Another process reads an older state: the WAL stays and grows until it lets go.
-    if (!complete) return this.#resume()
+    this.#walBytesDue = this.#options.walBytesMax
+    if (!complete) {
+      this.#walBytesDue += this.#db.walBytes()
+      return this.#resume()
+    }
     this.#db.syncFile(error => {
       if (step !== this.#step) return
       if (error) return this.#fail(error)
@@ -285,12 +291,16 @@ export class Commit implements Durable, TurnJob {
   #cut(): void {
     const step = ++this.#step
     // Another process began to read meanwhile: the WAL stays.
-    if (!this.#db.checkpoint('RESTART').complete) return this.#resume()
+    if (!this.#db.checkpoint('RESTART').complete) {
+      this.#db.restartsSynced = true
+      return this.#resume()
+    }
     this.#state = { is: 'cutting' }
     this.#db.cutWal(error => {
       if (step !== this.#step) return
       if (error) return this.#fail(error)
       this.checkpoints++
+      this.#db.restartsSynced = false
       this.#resume()
     })
   }
@@ -308,7 +318,7 @@ export class Commit implements Durable, TurnJob {
     this.#db.syncWalNow()
     if (this.#db.checkpoint('PASSIVE').complete) {
       this.#db.syncFileNow()
-      if (this.#db.checkpoint('RESTART').complete) this.#db.cutWalNow()
+      this.#cutNow()
       this.checkpoints++
     }
     this.#state = idle
@@ -321,6 +331,12 @@ export class Commit implements Durable, TurnJob {
       },
       ...waiting,
     )
+  }
+
+  #cutNow(): void {
+    const complete = this.#db.checkpoint('RESTART').complete
+    if (complete) this.#db.cutWalNow()
+    this.#db.restartsSynced = !complete
   }
 
   // ---- trouble ----
@@ -356,13 +372,18 @@ export class Commit implements Durable, TurnJob {
     this.#callBack([], this.#takeWaiting(), error)
   }
 
-  /** Brings everything committed to disk, by the order of a checkpoint; then all is well. */
+  /**
+   * Brings everything committed to disk, by the order of a checkpoint; then all is well. After a
+   * failed sync the system holds pages for clean that are not on disk: all are written again.
+   */
   #recover(): void {
     try {
+      this.#db.rewriteWal()
       this.#db.syncWalNow()
       if (this.#db.checkpoint('PASSIVE').complete) {
+        this.#db.rewriteFile()
         this.#db.syncFileNow()
-        if (this.#db.checkpoint('RESTART').complete) this.#db.cutWalNow()
+        this.#cutNow()
       }
       this.#db.exec(`BEGIN`)
       this.#db.exec(`INSERT OR REPLACE INTO meta VALUES('probe', zeroblob(65536))`)

@@ -54,6 +54,7 @@ export class Db {
   #dbFd = -1
   #walFd = -1
   #walBytes = 0
+  #restartsSynced = false
   readonly #statements = new Map<string, Statement>()
 
   /** Opens or creates; throws SQLite's error for a file that is not a database. */
@@ -110,7 +111,7 @@ export class Db {
     let statement = this.#statements.get(sql)
     if (!statement) {
       const made = this.#db.prepare<Value[], readonly Value[]>(sql)
-      statement = made.reader ? (made.raw() as Statement) : (made as unknown as Statement)
+      statement = new Watched(made.reader ? made.raw() : made, this)
       this.#statements.set(sql, statement)
     }
     return statement
@@ -119,6 +120,12 @@ export class Db {
   /** First column of the first row. */
   value(sql: string, ...values: Value[]): Value | undefined {
     return this.prepare(sql).get(...values)?.[0]
+  }
+
+  /** Leaves the mark for the next start when the error says "damaged"; returns the error. */
+  noticed(error: unknown): unknown {
+    if (this.file !== '' && isDamage(error)) fs.writeFileSync(suspectFile(this.file), '')
+    return error
   }
 
   /** Bytes of the WAL in use, its file may be longer; within a transaction those before it. */
@@ -169,6 +176,41 @@ export class Db {
   }
 
   /**
+   * While the WAL is copied but could not be cut, SQLite may begin it anew at any write. True makes
+   * SQLite sync the new header before frames follow: else a cut could leave old frames under an
+   * old header, to be replayed over newer pages. Costs one sync on the loop, in that case alone.
+   */
+  set restartsSynced(on: boolean) {
+    if (on === this.#restartsSynced) return
+    this.#restartsSynced = on
+    this.#db.pragma(`synchronous=${on ? 'NORMAL' : 'OFF'}`)
+  }
+
+  /** Writes the WAL's bytes over themselves, so that the next sync covers them once more. */
+  rewriteWal(): void {
+    const page = Buffer.alloc(frameHeaderBytes + pageBytes)
+    const size = fs.fstatSync(this.#walFd).size
+    for (let at = 0; at < size; at += page.length) {
+      const bytes = fs.readSync(this.#walFd, page, 0, page.length, at)
+      fs.writeSync(this.#walFd, page, 0, bytes, at)
+    }
+  }
+
+  /** The same for the pages of the database file that the WAL's frames name. */
+  rewriteFile(): void {
+    const frames = Number(this.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.[1] ?? 0)
+    const header = Buffer.alloc(frameHeaderBytes)
+    const page = Buffer.alloc(pageBytes)
+    for (let frame = 0; frame < frames; frame++) {
+      const at = walHeader.length + frame * (frameHeaderBytes + pageBytes)
+      fs.readSync(this.#walFd, header, 0, header.length, at)
+      const offset = (header.readUInt32BE(0) - 1) * pageBytes
+      const bytes = fs.readSync(this.#dbFd, page, 0, pageBytes, offset)
+      fs.writeSync(this.#dbFd, page, 0, bytes, offset)
+    }
+  }
+
+  /**
    * PASSIVE copies pages from the WAL to the database file; RESTART moreover lets the next
    * transaction begin at the WAL's start. Incomplete while another process reads.
    */
@@ -200,6 +242,51 @@ export class Db {
     }
   }
 }
+
+/** Passes everything on, and leaves a mark when SQLite says that the database is damaged. */
+class Watched implements Statement {
+  readonly #raw: Statement
+  readonly #db: Db
+
+  constructor(raw: unknown, db: Db) {
+    this.#raw = raw as Statement
+    this.#db = db
+  }
+
+  run(...values: Value[]): { readonly changes: number } {
+    try {
+      return this.#raw.run(...values)
+    } catch (error) {
+      throw this.#db.noticed(error)
+    }
+  }
+
+  get(...values: Value[]): readonly Value[] | undefined {
+    try {
+      return this.#raw.get(...values)
+    } catch (error) {
+      throw this.#db.noticed(error)
+    }
+  }
+
+  all(...values: Value[]): readonly (readonly Value[])[] {
+    try {
+      return this.#raw.all(...values)
+    } catch (error) {
+      throw this.#db.noticed(error)
+    }
+  }
+}
+
+/** True for what SQLite says of a file that is not, or no longer, a sound database. */
+export function isDamage(error: unknown): boolean {
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
+  if (typeof code !== 'string') return false
+  return /^SQLITE_(CORRUPT|NOTADB|FORMAT|IOERR_READ|IOERR_SHORT_READ)/.test(code)
+}
+
+/** Beside the database: it was found damaged while running, to be checked at the next start. */
+export const suspectFile = (file: string): string => `${file}.suspect`
 
 /**
  * Keeps a second process out of a directory for as long as this one lives: a lock the system

@@ -110,9 +110,8 @@ function dropOne(stream: StoreStream, seq: number): void {
 /** Store time at which the oldest message ages out; undefined: never. */
 export function expiryUs(stream: StoreStream): number | undefined {
   const ageUs = stream.config.max_age / 1000
-  const state = stream.state()
-  if (ageUs <= 0 || state.messages === 0) return undefined
-  return stream.time.dueUs(state.firstTimeUs, ageUs)
+  if (ageUs <= 0 || stream.messages === 0) return undefined
+  return stream.time.dueUs(stream.state().firstTimeUs, ageUs)
 }
 
 /** Drops what is older than max_age. False: a checkpoint is under way, come back soon. */

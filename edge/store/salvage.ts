@@ -6,7 +6,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Log } from '../../src/base/log.ts'
 import { isDiskError } from './commit.ts'
-import { Db, type Value, syncDirectory } from './db.ts'
+import { Db, isDamage, suspectFile, syncDirectory, type Value } from './db.ts'
 import { ForeignDatabase, type Tables, idOf, prepareSchema, seqsMax } from './schema.ts'
 import { sizeOf } from './retention.ts'
 
@@ -18,15 +18,22 @@ export interface Opened {
   readonly problems: readonly string[]
 }
 
-/** Opens the store of a directory; `nowMs` dates what is moved aside. */
-export function openStore(dir: string, tables: Tables, log: Log, nowMs: number): Opened {
+/** Opens the store of a directory; `nowMs` dates what is moved aside, `damage` says that it is. */
+export function openStore(
+  dir: string,
+  tables: Tables,
+  log: Log,
+  nowMs: number,
+  damage: string,
+): Opened {
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
   const file = path.join(dir, fileName)
+  if (damage !== '') return repair(file, tables, log, nowMs, damage)
   let db: Db | null = null
   try {
     db = new Db(file)
     prepareSchema(db, tables)
-    const wrong = plausible(db)
+    const wrong = plausible(db) ?? suspected(db)
     if (!wrong) return { db, problems: [] }
     db.close()
     return repair(file, tables, log, nowMs, wrong)
@@ -37,12 +44,6 @@ export function openStore(dir: string, tables: Tables, log: Log, nowMs: number):
     }
     throw error
   }
-}
-
-/** True for what SQLite says of a file that is not, or no longer, a sound database. */
-export function isDamage(error: unknown): boolean {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
-  return typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB|FORMAT|ERROR)/.test(code)
 }
 
 /** Cheap questions only, whatever the store holds: it must start at once. */
@@ -67,8 +68,25 @@ function plausible(db: Db): string | undefined {
   return undefined
 }
 
+/** A whole check, when the last run met damage; the mark goes when it was answered. */
+function suspected(db: Db): string | undefined {
+  const mark = suspectFile(db.file)
+  if (!fs.existsSync(mark)) return undefined
+  let found: string | undefined
+  try {
+    const check = String(db.value('PRAGMA quick_check(1)'))
+    if (check !== 'ok') found = check.replaceAll('\n', ' ')
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    found = (error as Error).message
+  }
+  fs.rmSync(mark, { force: true })
+  return found
+}
+
 function repair(file: string, tables: Tables, log: Log, nowMs: number, why: string): Opened {
   const aside = moveAside(file, nowMs)
+  fs.rmSync(suspectFile(file), { force: true })
   log.error(`JetStream store is damaged (${why}), moved to ${aside}`)
   const db = new Db(file)
   prepareSchema(db, tables)
@@ -165,7 +183,9 @@ function readRow(
   try {
     return from.prepare(sql).get(...values)
   } catch (error) {
-    if (isDamage(error) || isDiskError(error)) return 'broken'
+    // A table may be missing altogether: SQLITE_ERROR.
+    const { code } = error as { code?: unknown }
+    if (isDamage(error) || isDiskError(error) || code === 'SQLITE_ERROR') return 'broken'
     throw error
   }
 }

@@ -8,7 +8,7 @@ import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
 import { Commit, type Participant } from './commit.ts'
 import { consumerTables } from './consumer/schema.ts'
-import { type Db, DirectoryLock } from './db.ts'
+import { type Db, DirectoryLock, isDamage, type Value } from './db.ts'
 import { insufficientStorage, maximumStreams, streamGeneral } from './errors.ts'
 import { type Vault, openMemory } from './memory.ts'
 import { enforceAll, expire, expiryUs } from './retention.ts'
@@ -61,34 +61,22 @@ export class Store implements Participant {
 
   /** Opens the directory and loads its streams. */
   async start(): Promise<void> {
-    const { dir, log, clock, turn } = this.options
-    const tables = [...consumerTables, ...(this.options.tables ?? [])]
-    this.#lock = new DirectoryLock(dir)
-    const { db, problems } = openStore(dir, tables, log, clock.wallMs())
-    this.problems.push(...problems)
-    db.unsync()
-    const commit = new Commit({
-      db,
-      log,
-      clock,
-      turn,
-      syncIntervalMs: this.options.syncIntervalMs ?? null,
-      walBytesMax: this.options.walBytesMax ?? walBytesMaxDefault,
-      queueBytesMax: this.options.queueBytesMax ?? queueBytesMaxDefault,
-    })
-    this.#file = { db, commit, rows: new Rows(db) }
-    this.#startTime(db)
-    for (const row of db.prepare('SELECT id, account, name, created, config FROM stream').all()) {
-      const [id, account, name, created, config] = row
-      const stream = this.#made(
-        this.#file,
-        Number(id),
-        String(account),
-        JSON.parse(String(config)) as StreamConfig,
-        Number(created),
-      )
-      stream.load()
-      this.#streams.set(keyOf(String(account), String(name)), stream)
+    this.#lock = new DirectoryLock(this.options.dir)
+    try {
+      try {
+        this.#open('')
+      } catch (error) {
+        // Damage that opening did not show, met while the streams were loaded.
+        if (!isDamage(error)) throw error
+        this.#file?.db.close()
+        this.#streams.clear()
+        this.#open((error as Error).message)
+      }
+    } catch (error) {
+      this.#file?.db.close()
+      this.#file = null
+      this.#lock.close()
+      throw error
     }
     this.#expire()
   }
@@ -257,23 +245,17 @@ export class Store implements Participant {
 
   /** Streams made or deleted by a group that was rolled back. */
   undone(): void {
-    const rows = this.#vault.db
-      .prepare('SELECT id, account, name, config, created FROM stream')
-      .all()
+    const vault = this.#vault
+    const rows = vault.db.prepare('SELECT id, account, name, created, config FROM stream').all()
     const there = new Set<string>()
-    for (const [id, account, name, config, created] of rows) {
-      const key = keyOf(String(account), String(name))
-      const parsed = JSON.parse(String(config)) as StreamConfig
+    for (const row of rows) {
+      const key = keyOf(String(row[1]), String(row[2]))
       there.add(key)
       const known = this.#streams.get(key)
       if (known) {
-        known.config = parsed
+        known.config = JSON.parse(String(row[4])) as StreamConfig
         known.undone()
-        continue
-      }
-      const again = this.#made(this.#vault, Number(id), String(account), parsed, Number(created))
-      again.load()
-      this.#streams.set(key, again)
+      } else this.#load(vault, row)
     }
     for (const [key, stream] of this.#streams) {
       if (stream.config.storage === 'file' && !there.has(key)) this.#streams.delete(key)
@@ -281,6 +263,37 @@ export class Store implements Participant {
   }
 
   // ---- inside ----
+
+  /** `damage`: why it must be salvaged; '' when nothing is known against it. */
+  #open(damage: string): void {
+    const { dir, log, clock, turn } = this.options
+    const tables = [...consumerTables, ...(this.options.tables ?? [])]
+    const { db, problems } = openStore(dir, tables, log, clock.wallMs(), damage)
+    this.problems.push(...problems)
+    db.unsync()
+    const commit = new Commit({
+      db,
+      log,
+      clock,
+      turn,
+      syncIntervalMs: this.options.syncIntervalMs ?? null,
+      walBytesMax: this.options.walBytesMax ?? walBytesMaxDefault,
+      queueBytesMax: this.options.queueBytesMax ?? queueBytesMaxDefault,
+    })
+    this.#file = { db, commit, rows: new Rows(db) }
+    this.#startTime(db)
+    for (const row of db.prepare('SELECT id, account, name, created, config FROM stream').all()) {
+      this.#load(this.#file, row)
+    }
+  }
+
+  #load(vault: Vault, row: readonly Value[]): void {
+    const [id, account, name, created, text] = row
+    const config = JSON.parse(String(text)) as StreamConfig
+    const stream = this.#made(vault, Number(id), String(account), config, Number(created))
+    stream.load()
+    this.#streams.set(keyOf(String(account), String(name)), stream)
+  }
 
   get #vault(): Vault {
     if (!this.#file) throw new Error('store is closed')

@@ -257,32 +257,49 @@ spec('store start', it => {
     await test.done()
   })
 
-  it('salvages what a damaged page leaves', async () => {
-    const test = await TestStore.start()
-    const stream = test.stream({ name: 's' })
-    for (let i = 1; i <= 3000; i++) put(stream, `s.${i % 5}`, 'x'.repeat(100))
-    await test.store.close()
-    const file = path.join(test.dir, fileName)
-    const bytes = fs.readFileSync(file)
-    const pages = bytes.length / 4096
-    bytes.fill(0xaa, Math.floor(pages / 2) * 4096, Math.floor(pages / 2 + 1) * 4096)
-    // The tree still answers "first" and "last", so the state must be found wrong to notice.
-    fs.writeFileSync(file, bytes)
-    const db = new Db(file)
-    db.exec('UPDATE stream_state SET first = 2')
-    db.close()
+  it('salvages what a damaged page leaves, met at start', async () => {
+    const test = await damagedStore(120_000_000_000)
     await test.store.start()
-    const again = test.store.stream('$G', 's')
-    assert.ok(again)
-    const { messages, lastSeq, firstSeq } = again.state()
-    assert.ok(messages > 2900 && messages < 3000, `${messages} salvaged`)
-    assert.is(firstSeq, 1)
-    assert.is(lastSeq, 3000)
-    assert.match(test.store.problems[0] ?? '', new RegExp(`${messages} messages salvaged`))
-    assert.is(put(again, 's.1'), 3001)
-    await test.done()
+    await expectSalvaged(test)
+  })
+
+  it('salvages what a damaged page leaves, met while reading', async () => {
+    const test = await damagedStore(0)
+    await test.store.start()
+    assert.equal(test.store.problems, [])
+    assert.throws(() => test.store.stream('$G', 's')?.batch([], 1, 3000), /malformed/)
+    await test.reopen()
+    await expectSalvaged(test)
   })
 })
+
+/** A page in the middle of 3,000 messages is overwritten. */
+async function damagedStore(duplicate_window: number): Promise<TestStore> {
+  const test = await TestStore.start()
+  const stream = test.stream({ name: 's', duplicate_window })
+  for (let i = 1; i <= 3000; i++) put(stream, `s.${i % 5}`, 'x'.repeat(100))
+  await test.store.close()
+  const file = path.join(test.dir, fileName)
+  const bytes = fs.readFileSync(file)
+  const page = Math.floor(bytes.length / 4096 / 2)
+  bytes.fill(0xaa, page * 4096, (page + 1) * 4096)
+  fs.writeFileSync(file, bytes)
+  test.clock.advance(1000)
+  return new TestStore({ dir: test.dir }, test.clock)
+}
+
+async function expectSalvaged(test: TestStore): Promise<void> {
+  const stream = test.store.stream('$G', 's')
+  assert.ok(stream)
+  const { messages, lastSeq, firstSeq } = stream.state()
+  assert.ok(messages > 2900 && messages < 3000, `${messages} salvaged`)
+  assert.is(firstSeq, 1)
+  assert.is(lastSeq, 3000)
+  assert.match(test.store.problems[0] ?? '', new RegExp(`${messages} messages salvaged`))
+  assert.is(stream.batch([], 1, 5000).length, messages)
+  assert.is(put(stream, 's.1'), 3001)
+  await test.done()
+}
 
 async function rejects(promise: Promise<unknown>, text: RegExp): Promise<void> {
   let message = 'nothing was refused'
