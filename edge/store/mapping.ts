@@ -49,7 +49,7 @@ export class DomainMapping {
   }
 }
 
-/** Publishes again under the other subject; nobody there is "no responders", as without a domain. */
+/** Publishes again under the other subject; nobody there is "no responders", as everywhere. */
 class MappingSink implements LocalSink {
   readonly remote = false
   readonly #account: Account

@@ -104,6 +104,8 @@ export interface StreamListener {
   removed(seq: number): void
 }
 
+export type SubjectCount = readonly [subject: string, messages: number]
+
 /**
  * One stream's messages. Reads see only what a power cut cannot take back (invariant 2): for a
  * file stream, messages up to the last synced group. RAM is constant, whatever it holds.
@@ -130,7 +132,7 @@ export interface Stream {
   /** The first sequence whose time is not before `timeUs`; last + 1 when none. */
   seqAt(timeUs: number): number
   /** Subjects matching the filter with their message counts, sorted, one page. */
-  subjects(filter: string, offset: number, limit: number): readonly (readonly [string, number])[]
+  subjects(filter: string, offset: number, limit: number): readonly SubjectCount[]
   /** Up to `countMax` sequences between first and last that are gone, ascending. */
   deleted?(countMax: number): readonly number[]
   /** False when there is no such message. */

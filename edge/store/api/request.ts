@@ -13,7 +13,7 @@ export interface JetStreamAccount {
   /** '' when none is configured. */
   readonly domain: string
   stream(name: string): Stream | undefined
-  /** Publishes an advisory on `$JS.EVENT.ADVISORY.<subject>`, costing nothing when nobody listens. */
+  /** Publishes on `$JS.EVENT.ADVISORY.<subject>`; costs nothing when nobody listens. */
   advise(subject: string, type: string, body: () => Record<string, unknown>): void
 }
 
