@@ -63,6 +63,7 @@ export interface ConsumerParts {
 export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   queued = false
   closed = false
+  gone = false
   id = 0
   readonly stream: Stream
   readonly name: string
@@ -135,6 +136,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   close(isDeleted: boolean): void {
     if (this.closed) return
     this.closed = true
+    this.gone = isDeleted
     if (this.#isStarted) this.stream.unwatch(this)
     this.outlet.close(isDeleted)
     this.#redeliver?.cancel()
@@ -248,6 +250,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         if (isBlocked) break
         messages--
         bytes -= message.payload.length + message.headers.length
+        if (bytes <= 0) break
       }
     }
     const isCut = messages <= 0 || bytes <= 0

@@ -31,14 +31,6 @@ export interface ConsumersParts {
   readonly log: Log
 }
 
-/** For jetstream.ts: made and started. */
-export function startConsumers(store: ConsumerStore, parts: Omit<ConsumersParts, 'store'>) {
-  const { clock, turn, log } = parts
-  const consumers = new Consumers({ store, clock, turn, log })
-  consumers.start()
-  return consumers
-}
-
 export class Consumers implements ConsumerRoom, ConsumerDirectory {
   readonly rows: readonly ApiRow[]
   readonly #parts: ConsumersParts

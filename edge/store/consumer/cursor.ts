@@ -45,6 +45,8 @@ export class Cursor {
     this.#stream = stream
     this.#clock = clock
     this.#filters = filtersOf(config)
+    const { bytes, messages } = stream.state()
+    this.#bytesEach = messages > 0 ? bytes / messages : 0
   }
 
   get filters(): readonly string[] {
@@ -93,7 +95,7 @@ export class Cursor {
     const count = Math.min(countMax, this.#countFor())
     const batch = this.#stream.batch(this.#filters, this.nextSeq, count + 1)
     const first = batch[0]
-    if (first) this.#bytesEach = first.headers.length + first.payload.length
+    if (first) this.#bytesEach = (this.#bytesEach + first.headers.length + first.payload.length) / 2
     if (batch.length > count) {
       this.#count(readable)
       this.#left = Math.max(this.#left, batch.length)

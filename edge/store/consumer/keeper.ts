@@ -35,7 +35,8 @@ export interface StoredConsumer {
 export interface Kept {
   /** Its row; 0 when it is not persisted. */
   readonly id: number
-  readonly closed: boolean
+  /** Deleted: there is nothing to save any more. */
+  readonly gone: boolean
   state(): ConsumerState
   /** Chunks that changed; null text = now empty. */
   takeChanges(): readonly (readonly [number, string | null])[]
@@ -154,7 +155,7 @@ export class ConsumerKeeper {
     this.#written = []
     const dirty = this.#dirty
     this.#dirty = new Set()
-    for (const kept of dirty) if (!kept.closed) this.#save(kept)
+    for (const kept of dirty) if (!kept.gone) this.#save(kept)
   }
 
   synced(): void {}

@@ -74,14 +74,12 @@ export class PushOutlet implements Outlet {
   }
 
   wanted(): number {
-    if (!this.#isActive) return 0
-    if (this.#parts.config().flow_control) return this.#outstanding > this.#window ? 0 : batch
-    return this.#isBehind() ? 0 : batch
+    return this.#isActive && !this.#isFull() ? batch : 0
   }
 
   deliver(message: StoredMessage, reply: string, size: number, nowMs: number): boolean {
     const { sender } = this.#parts
-    if (!this.#isActive) return false
+    if (!this.#isActive || this.#isFull()) return false
     if (sender.send(this.deliverSubject, this.#match, message, reply) === 0) {
       this.#setActive(false)
       return false
@@ -130,6 +128,11 @@ export class PushOutlet implements Outlet {
     this.#asked = ''
     this.#askedBytes = 0
     this.#parts.owner.wake()
+  }
+
+  #isFull(): boolean {
+    if (this.#parts.config().flow_control) return this.#outstanding > this.#window
+    return this.#isBehind()
   }
 
   #count(size: number): void {
