@@ -102,9 +102,10 @@ function readJetStream(node: ConfNode, report: Report): JetStreamOptions | null 
       return null
     }
     case 'map': {
-      const { values, errors, warnings } = checkConfig(node, jetstreamBlock)
+      const { values, errors, warnings, notes } = checkConfig(node, jetstreamBlock)
       for (const { place, text } of errors) report.error(place, text)
       for (const { place, text } of warnings) report.warning(place, text)
+      for (const { place, text } of notes) report.note?.(place, text)
       return values.enabled ? values : null
     }
     default:

@@ -119,7 +119,7 @@ export interface Stream {
   readonly readableSeq: number
   append(message: NewMessage, options: AppendOptions): Appended
   get(seq: number): StoredMessage | undefined
-  /** The first message at or after `fromSeq` whose subject matches one of the filters (none = all). */
+  /** The first message from `fromSeq` on that matches one of the filters (none = all). */
   next(filters: readonly string[], fromSeq: number): StoredMessage | undefined
   /** Up to `countMax` messages like `next`, in order. */
   batch(filters: readonly string[], fromSeq: number, countMax: number): readonly StoredMessage[]

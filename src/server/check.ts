@@ -90,6 +90,10 @@ class Checker implements Report {
     this.warnings.push({ place, text })
   }
 
+  note(place: Place, text: string): void {
+    this.notes.push({ place, text })
+  }
+
   block(map: ConfMap | null, block: Block, path: string): Record<string, unknown> {
     const values = this.#defaults(block)
     if (!map) return values

@@ -185,4 +185,6 @@ export interface ConfEntry {
 export interface Report {
   error(place: Place, text: string): void
   warning(place: Place, text: string): void
+  /** Worth a line in the log, nothing more. */
+  note?(place: Place, text: string): void
 }

@@ -172,6 +172,12 @@ spec('jetstream option', it => {
     }
   })
 
+  it('notes what has no effect', () => {
+    const { errors, warnings, notes } = check('jetstream { unique_tag: a, request_queue_limit: 5 }')
+    assert.equal([errors.length, warnings.length, notes.length], [0, 0, 2])
+    assert.match(notes[0]?.text ?? '', /"unique_tag" has no effect/)
+  })
+
   it('has a sentence for every row', () => {
     for (const [name, row] of Object.entries(jetstreamBlock)) assert.match(row.about, /\.$/, name)
   })
