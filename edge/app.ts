@@ -173,7 +173,7 @@ class App {
 
   #crash(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#log.fatal(text)
+    for (const line of text.split('\n')) this.#log.fatal(line)
     this.#log.flush()
     process.exit(1)
   }

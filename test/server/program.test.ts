@@ -234,6 +234,28 @@ spec('signals', it => {
     assert.not.match(edge.process.output(), /\btwo\b/)
     await edge.stop()
   })
+  it('tells clients of lame-duck mode, waits for them, and still ends at once on INT', async () => {
+    const edge = await startEdge({})
+    const socket = connect(edge.port, '127.0.0.1')
+    let heard = ''
+    const told = new Promise<void>(done => {
+      socket.on('data', data => {
+        heard += data
+        if (heard.includes('"ldm":true')) done()
+        else if (heard.endsWith('PONG\r\n')) edge.process.child.kill('SIGUSR2')
+      })
+    })
+    socket.write('CONNECT {"verbose":false,"protocol":1}\r\nPING\r\n')
+    await told
+    await edge.process.waitFor('Entering lame duck mode, stop accepting new clients')
+    assert.is(await refused(edge.port), 'ECONNREFUSED')
+    edge.process.child.kill('SIGTERM')
+    socket.write('PING\r\n')
+    await new Promise<void>(done => {
+      socket.on('data', data => String(data).includes('PONG') && done())
+    })
+    assert.equal(await edge.stop('SIGINT'), { code: 0, signal: null })
+  })
   it('opens the log file anew', async () => {
     const path = join(scratch('log'), 'a.log')
     const running = await start(node, [edgeMain, ...local, '-l', path])
@@ -271,6 +293,18 @@ function firstLine(port: number): Promise<string> {
     socket.once('data', data => {
       socket.destroy()
       resolve(String(data))
+    })
+  })
+}
+
+/** Why nobody answers there. */
+function refused(port: number): Promise<string> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('error', error => resolve((error as NodeJS.ErrnoException).code ?? ''))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve('connected')
     })
   })
 }
