@@ -107,5 +107,6 @@ const f = await import('./f.ts')
   it('allows 500 lines and 100 columns', () => {
     assert.equal(of({ 'src/wire/a.ts': '\n'.repeat(500) }), [])
     assert.equal(of({ 'src/wire/a.ts': 'a b'.repeat(33).concat('c') }), [])
+    assert.equal(of({ 'src/wire/a.ts': `const a = '${'a b'.repeat(33)}'` }), [])
   })
 })

@@ -137,7 +137,8 @@ function sizeFaults(file: string, text: string): string[] {
   if (count > fileLinesMax) found.push(`${file}: ${count} lines, ${fileLinesMax} at most`)
   if (file.startsWith('test/')) return found
   lines.forEach((line, at) => {
-    if ([...line].length <= lineColumnsMax || /['"`/]\S{60}/.test(line)) return
+    // The formatter breaks code; what holds a text is as long as the text.
+    if ([...line].length <= lineColumnsMax || /['"`]/.test(line)) return
     found.push(`${file}:${at + 1}: line longer than ${lineColumnsMax} columns`)
   })
   return found
