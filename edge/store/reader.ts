@@ -63,8 +63,40 @@ export class Reader {
       if (!message) break
       found.push(message)
       seq = at + 1
+      if (wanted === 1) break
+      const more = this.#matching(filter, seq, wanted - 1)
+      for (const next of more.seqs) {
+        const also = this.get(next)
+        if (also) found.push(also)
+      }
+      seq = more.nextSeq
     }
     return found
+  }
+
+  /** Matches in the next rows: one read for many, where `nextSeq` would read them for each. */
+  #matching(
+    filter: Filter,
+    fromSeq: number,
+    countMax: number,
+  ): { seqs: number[]; nextSeq: number } {
+    const { id, readableSeq, removed, rows, interned } = this.#shelf
+    const seqs: number[] = []
+    const known = new Map<number, boolean>()
+    let nextSeq = fromSeq
+    for (const row of rows.subjectsOfIds.all(idOf(id, fromSeq), idOf(id, readableSeq), scanRows)) {
+      const subject = Number(row[1])
+      let matching = known.get(subject)
+      if (matching === undefined) {
+        matching = filter.matches(interned.byId(subject)?.name ?? '')
+        known.set(subject, matching)
+      }
+      const seq = seqOf(Number(row[0]))
+      nextSeq = seq + 1
+      if (!matching || removed.has(seq)) continue
+      if (seqs.push(seq) === countMax) break
+    }
+    return { seqs, nextSeq }
   }
 
   filter(filters: readonly string[]): Filter {
