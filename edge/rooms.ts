@@ -5,6 +5,7 @@
 // Closing goes the other way. A room is imported only when the config asks for it: every module
 // costs memory.
 
+import { createRequire } from 'node:module'
 import type { Clock } from '../src/base/clock.ts'
 import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
@@ -23,6 +24,8 @@ import type { MqttGateway } from './mqtt/gateway.ts'
 import { mqttAddress } from './mqtt/options.ts'
 import { accountNames, type EdgeOptions } from './options.ts'
 import type { JetStream } from './store/jetstream.ts'
+
+const require = createRequire(import.meta.url)
 
 export interface RoomsParts {
   readonly options: EdgeOptions
@@ -275,7 +278,8 @@ export class Rooms {
 /** Loads what the files hold, so that a wrong one is found before the first client comes. */
 function verifyTls(tls: TlsServerOptions): void {
   try {
-    process.getBuiltinModule('node:tls').createSecureContext(tlsOptions(tls))
+    const { createSecureContext } = require('node:tls') as typeof import('node:tls')
+    createSecureContext(tlsOptions(tls))
   } catch (error) {
     throw new Error(`error parsing X509 certificate/key pair: ${(error as Error).message}`)
   }

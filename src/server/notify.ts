@@ -1,8 +1,11 @@
 // Tells systemd that we are ready, stopping or alive (sd_notify). Node has no datagram sockets
 // of the Unix kind, so systemd's own `systemd-notify` sends: the unit needs NotifyAccess=all.
 
+import { createRequire } from 'node:module'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+
+const require = createRequire(import.meta.url)
 
 export interface NotifyEnv {
   readonly NOTIFY_SOCKET?: string | undefined
@@ -54,7 +57,7 @@ export class Notify {
     this.#isSending = true
     const { program = 'systemd-notify', env } = this.#parts
     // Not imported at the top: most brokers never need it, and every module costs memory.
-    const { spawn } = process.getBuiltinModule('node:child_process')
+    const { spawn } = require('node:child_process') as typeof import('node:child_process')
     const child = spawn(program, [state], {
       stdio: 'ignore',
       env: { NOTIFY_SOCKET: env.NOTIFY_SOCKET, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
