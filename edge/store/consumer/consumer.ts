@@ -15,19 +15,18 @@ import type { StoredMessage, Stream, StreamListener } from '../shapes.ts'
 import { type AckedMessage, ackVerb, nakDelayMs, readAckNumbers, termReason } from './ack.ts'
 import type { ConsumerConfig } from './config.ts'
 import { Cursor } from './cursor.ts'
+import { Floor } from './floor.ts'
 import type { ConsumerState, Kept, StoredConsumer } from './keeper.ts'
 import type { Outlet, OutletOwner } from './outlet.ts'
 import { Pace } from './pace.ts'
 import { type Pending, PendingMessages } from './pending.ts'
+import { Redelivery, ackWaitMs, isLastDelivery } from './redelivery.ts'
 import type { Sender } from './sender.ts'
 
-const nsPerMs = 1e6
 /** Whatever max_ack_pending says (invariant 3): about 10 MB of records. */
 export const ackPendingMax = 100_000
 const turnMessagesMax = 512
 const turnBytesMax = 2 * 1024 * 1024
-/** Redeliveries are gathered for this long, and for longer when very many are pending. */
-const redeliverDelayMs = 1
 const deletedReason = 'Unacknowledged message was deleted'
 
 /** What a consumer needs of the room around it. */
@@ -78,14 +77,11 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   lastAckedUs = 0
   readonly #owner: ConsumerOwner
   readonly #sender: Sender
-  #floorConsumerSeq = 0
-  #floorStreamSeq = 0
-  #isFloorStale = false
+  readonly #redelivery: Redelivery
+  readonly #floor = new Floor()
   #isStarted = false
   #pace: Pace
   #paceTimer: Timer | null = null
-  #redeliver: Timer | null = null
-  #redeliverDueMs = Number.POSITIVE_INFINITY
   #answers: string[] = []
   readonly #acked: AckedMessage = { deliveries: 0, streamSeq: 0, consumerSeq: 0 }
 
@@ -99,6 +95,9 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.ackPrefix = `$JS.ACK.${parts.stream.config.name}.${parts.name}.`
     this.cursor = new Cursor(parts.stream, parts.config, parts.owner.clock)
     this.#pace = new Pace(parts.config, 0)
+    this.#redelivery = new Redelivery(this.pending, parts.owner.clock, entries =>
+      this.#redeliverDue(entries),
+    )
     this.outlet = parts.outlet(this, () => this.config)
   }
 
@@ -106,7 +105,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   place(): void {
     this.cursor.start(this.config)
     this.#pace = new Pace(this.config, this.stream.state().lastSeq)
-    if (this.config.direct) this.#floorStreamSeq = this.cursor.nextSeq - 1
+    if (this.config.direct) this.#floor.set(0, this.cursor.nextSeq - 1)
   }
 
   /** A stored one goes on; what was pending falls due after a whole ack_wait from now. */
@@ -115,14 +114,13 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.id = stored.id
     this.cursor.resumeAt(state.deliveredStreamSeq, state.skipUntil)
     this.nextConsumerSeq = state.deliveredConsumerSeq + 1
-    this.#floorConsumerSeq = state.floorConsumerSeq
-    this.#floorStreamSeq = state.floorStreamSeq
+    this.#floor.set(state.floorConsumerSeq, state.floorStreamSeq)
     this.lastDeliveredUs = state.lastDeliveredUs
     this.lastAckedUs = state.lastAckedUs
     this.#pace = new Pace(this.config, this.stream.state().lastSeq)
-    const dueMs = this.#owner.clock.monotonicMs() + this.#ackWaitMs(1)
+    const dueMs = this.#owner.clock.monotonicMs() + ackWaitMs(this.config, 1)
     for (const [chunk, entries] of stored.chunks) this.pending.restore(chunk, entries, dueMs)
-    this.#armRedelivery(this.pending.nextDueMs())
+    this.#redelivery.armNext()
   }
 
   /** From now on it delivers. */
@@ -139,9 +137,8 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.gone = isDeleted
     if (this.#isStarted) this.stream.unwatch(this)
     this.outlet.close(isDeleted)
-    this.#redeliver?.cancel()
+    this.#redelivery.close()
     this.#paceTimer?.cancel()
-    this.#redeliver = null
     this.#paceTimer = null
   }
 
@@ -203,14 +200,14 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
       isChanged = true
     }
     if (!isChanged) return
-    this.#isFloorStale = true
+    this.#floor.moved()
     this.#owner.saveSoon(this)
     this.wake()
   }
 
   /** keeps nats-server's word: a message that is gone counts as terminated. */
   #lostMessage(entry: Pending): void {
-    this.#isFloorStale = true
+    this.#floor.moved()
     this.#adviseTerminated(entry.seq, entry.consumerSeq, entry.deliveries, deletedReason)
     this.#owner.saveSoon(this)
     this.wake()
@@ -269,7 +266,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   #redeliverOne(nowMs: number): boolean {
     const entry = this.pending.dequeue()
     if (!entry) return true
-    if (this.#isLastDelivery(entry)) {
+    if (isLastDelivery(this.config, entry)) {
       this.#exhaust(entry)
       return true
     }
@@ -283,10 +280,10 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
       seq: entry.seq,
       consumerSeq: entry.consumerSeq,
       deliveries: entry.deliveries + 1,
-      dueMs: nowMs + this.#ackWaitMs(entry.deliveries + 1),
+      dueMs: nowMs + ackWaitMs(this.config, entry.deliveries + 1),
     }
     this.pending.add(again)
-    this.#armRedelivery(again.dueMs)
+    this.#redelivery.arm(again.dueMs)
     if (this.#send(message, again.deliveries, this.cursor.pending(), nowMs)) return true
     this.pending.add(entry)
     this.pending.putBack(entry)
@@ -298,9 +295,9 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     const left = this.cursor.leftBehind()
     this.cursor.advance(seq)
     if (this.acks) {
-      const dueMs = nowMs + this.#ackWaitMs(1)
+      const dueMs = nowMs + ackWaitMs(this.config, 1)
       this.pending.add({ seq, consumerSeq: this.nextConsumerSeq, deliveries: 1, dueMs })
-      this.#armRedelivery(dueMs)
+      this.#redelivery.arm(dueMs)
     }
     if (this.#send(message, 1, left, nowMs)) {
       if (!this.acks) this.#sentUnacked(seq)
@@ -328,8 +325,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   }
 
   #sentUnacked(seq: number): void {
-    this.#floorConsumerSeq = this.nextConsumerSeq - 1
-    this.#floorStreamSeq = seq
+    this.#floor.set(this.nextConsumerSeq - 1, seq)
     if (!this.#isLimits) this.#owner.acked(this, seq)
   }
 
@@ -341,40 +337,13 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     return true
   }
 
-  // ---- redelivery
-
-  /** ack_wait, or the backoff step behind this delivery. */
-  #ackWaitMs(deliveries: number): number {
-    const backoff = this.config.backoff
-    if (!backoff) return (this.config.ack_wait ?? 0) / nsPerMs
-    return (backoff[Math.min(deliveries, backoff.length) - 1] as number) / nsPerMs
-  }
-
-  #armRedelivery(dueMs: number): void {
-    if (dueMs >= this.#redeliverDueMs || dueMs === Number.POSITIVE_INFINITY) return
-    this.#redeliver?.cancel()
-    this.#redeliverDueMs = dueMs
-    const waitMs = dueMs - this.#owner.clock.monotonicMs()
-    const coarseMs = redeliverDelayMs + this.pending.count / 100
-    this.#redeliver = this.#owner.clock.after(Math.max(0, waitMs) + coarseMs, () => {
-      this.#redeliver = null
-      this.#redeliverDueMs = Number.POSITIVE_INFINITY
-      this.#redeliverDue()
-    })
-  }
-
-  #redeliverDue(): void {
-    for (const entry of this.pending.due(this.#owner.clock.monotonicMs())) {
-      if (this.#isLastDelivery(entry)) this.#exhaust(entry)
+  /** What was not acknowledged in time. */
+  #redeliverDue(entries: readonly Pending[]): void {
+    for (const entry of entries) {
+      if (isLastDelivery(this.config, entry)) this.#exhaust(entry)
       else this.pending.enqueue(entry)
     }
-    this.#armRedelivery(this.pending.nextDueMs())
     this.wake()
-  }
-
-  #isLastDelivery(entry: Pending): boolean {
-    const max = this.config.max_deliver ?? -1
-    return max > 0 && entry.deliveries >= max
   }
 
   #exhaust(entry: Pending): void {
@@ -428,16 +397,15 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     if (seq === 0 || seq >= this.cursor.nextSeq || !this.acks) return false
     const hadRoom = this.#ackRoom() > 0
     if (this.config.ack_policy === 'all') {
-      if (consumerSeq <= this.#floorConsumerSeq || seq <= this.#floorStreamSeq) return true
+      if (consumerSeq <= this.#floor.consumerSeq || seq <= this.#floor.streamSeq) return true
       const covered = this.pending.upTo(seq)
       for (const each of covered) this.pending.remove(each)
-      this.#floorConsumerSeq = consumerSeq
-      this.#floorStreamSeq = seq
+      this.#floor.set(consumerSeq, seq)
       if (!this.#isLimits) for (const each of covered) this.#owner.acked(this, each)
     } else {
       const wasGivenUp = this.pending.isExhausted(seq)
       const isKnown = this.pending.remove(seq) !== undefined
-      if (isKnown) this.#isFloorStale = true
+      if (isKnown) this.#floor.moved()
       if (!isKnown && !wasGivenUp) return true
       if (!this.#isLimits) this.#owner.acked(this, seq)
     }
@@ -449,7 +417,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
 
   #takeNak(seq: number, consumerSeq: number, deliveries: number, body: Buffer): void {
     this.#settleFloor()
-    if (consumerSeq <= this.#floorConsumerSeq || consumerSeq >= this.nextConsumerSeq) return
+    if (consumerSeq <= this.#floor.consumerSeq || consumerSeq >= this.nextConsumerSeq) return
     const entry = this.pending.get(seq)
     if (!entry) return
     this.#owner.advise(this, 'MSG_NAKED', 'nak', {
@@ -465,12 +433,12 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     }
     const dueMs = this.#owner.clock.monotonicMs() + delayMs
     this.pending.postpone(entry, dueMs)
-    this.#armRedelivery(dueMs)
+    this.#redelivery.arm(dueMs)
   }
 
   #takeProgress(seq: number, nowMs: number): void {
     const entry = this.pending.get(seq)
-    if (entry) this.pending.postpone(entry, nowMs + this.#ackWaitMs(entry.deliveries))
+    if (entry) this.pending.postpone(entry, nowMs + ackWaitMs(this.config, entry.deliveries))
   }
 
   /** keeps invariant 1: the answer leaves when the ack is on disk. */
@@ -502,18 +470,8 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
 
   // ---- state
 
-  /** The floor follows the lowest message that still waits for its ack. */
   #settleFloor(): void {
-    if (!this.#isFloorStale) return
-    this.#isFloorStale = false
-    const lowest = this.pending.lowest()
-    if (!lowest) {
-      this.#floorConsumerSeq = this.nextConsumerSeq - 1
-      this.#floorStreamSeq = this.cursor.nextSeq - 1
-    } else if (lowest.consumerSeq - 1 > this.#floorConsumerSeq) {
-      this.#floorConsumerSeq = lowest.consumerSeq - 1
-      this.#floorStreamSeq = lowest.seq - 1
-    }
+    this.#floor.settle(this.pending, this.nextConsumerSeq - 1, this.cursor.nextSeq - 1)
   }
 
   state(): ConsumerState {
@@ -521,8 +479,8 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     return {
       deliveredConsumerSeq: this.nextConsumerSeq - 1,
       deliveredStreamSeq: this.cursor.nextSeq - 1,
-      floorConsumerSeq: this.#floorConsumerSeq,
-      floorStreamSeq: this.#floorStreamSeq,
+      floorConsumerSeq: this.#floor.consumerSeq,
+      floorStreamSeq: this.#floor.streamSeq,
       skipUntil: this.cursor.skipUntil,
       lastDeliveredUs: this.lastDeliveredUs,
       lastAckedUs: this.lastAckedUs,
