@@ -135,8 +135,14 @@ class App {
     this.#removePortsFile()
     this.#removePortsFile = () => {}
     if (options.ports_file_dir === null) return
-    const { ports } = this.#rooms
-    this.#removePortsFile = writePortsFile(options.ports_file_dir, processTitle, process.pid, ports)
+    const { ports_file_dir: dir } = options
+    try {
+      const { ports } = this.#rooms
+      this.#removePortsFile = writePortsFile(dir, processTitle, process.pid, ports)
+    } catch (error) {
+      // The file is a convenience: as in nats-server its lack stops nobody.
+      this.#log.error(`Error writing ports file to "${dir}": ${(error as Error).message}`)
+    }
   }
 
   #terminate(): void {
@@ -196,8 +202,8 @@ class App {
     if (changes.is === 'refused') return changes.text
     try {
       this.#rooms.verify(options)
-      this.#log.reload(logOptions(options))
       if (options.pidfile !== null) writePidFile(options.pidfile, process.pid)
+      this.#log.reload(logOptions(options))
     } catch (error) {
       return (error as Error).message
     }

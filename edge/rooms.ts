@@ -6,6 +6,7 @@
 // costs memory.
 
 import { createRequire } from 'node:module'
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../src/base/clock.ts'
 import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
@@ -94,7 +95,14 @@ export class Rooms {
   }
 
   reload(options: EdgeOptions): void {
+    const before = this.server.options.authorization
     this.server.reload(options)
+    // An MQTT client shows its password only once: it has to come again and show it.
+    if (!isDeepStrictEqual(before, options.authorization)) {
+      for (const connection of [...(this.mqtt?.connections.values() ?? [])]) {
+        connection.close('Credentials Revoked')
+      }
+    }
     this.configLoadedWallMs = this.#parts.clock.wallMs()
   }
 

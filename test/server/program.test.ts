@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net'
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { connectAsync } from 'mqtt'
 import * as assert from 'uvu/assert'
 import { scratch } from '../support/directory.ts'
 import { edgeMain, startEdge } from '../support/edge.ts'
@@ -155,6 +156,11 @@ spec('start and stop', it => {
     await running.stop()
     assert.equal(readdirSync(dir), ['a.pid'])
   })
+  it('starts without a ports file when it cannot be written', async () => {
+    const running = await begun(['--ports_file_dir', '/nope'])
+    await running.stop()
+    assert.match(running.output(), '[ERR] Error writing ports file to "/nope": ENOENT')
+  })
   it('tells systemd that it is ready and stopping', async () => {
     const socket = join(scratch('notify'), 'socket')
     const heard = await start(program('socat'), ['-u', `UNIX-RECV:${socket}`, 'STDOUT'])
@@ -232,6 +238,18 @@ spec('signals', it => {
     edge.process.child.kill('SIGHUP')
     await closed
     assert.not.match(edge.process.output(), /\btwo\b/)
+    await edge.stop()
+  })
+  it('lets MQTT clients show their password again when users changed', async () => {
+    const conf = 'authorization { user: a, password: one }'
+    const edge = await startEdge({ conf, mqtt: true, jetstream: true })
+    const client = await connectAsync(`mqtt://a:one@127.0.0.1:${edge.mqttPort}`, {
+      reconnectPeriod: 0,
+    })
+    const closed = new Promise(done => client.once('close', () => done(undefined)))
+    writeFileSync(edge.conf, readFileSync(edge.conf, 'utf8').replace('one', 'two'))
+    edge.process.child.kill('SIGHUP')
+    await closed
     await edge.stop()
   })
   it('tells clients of lame-duck mode, waits for them, and still ends at once on INT', async () => {
