@@ -8,20 +8,11 @@ import { headersOf, payloadOf } from '../../src/broker/post.ts'
 import type { LocalSink, Message } from '../../src/message.ts'
 import type { Acks } from './acks.ts'
 import type { ConsumerRoom } from './api/request.ts'
-import {
-  headersTooLarge,
-  insufficientResources,
-  messageTooLarge,
-  rollupFailed,
-  streamNotMatch,
-  streamSealed,
-} from './errors.ts'
+import { insufficientResources, rollupFailed } from './errors.ts'
 import { noOptions, publishOptions } from './publish-headers.ts'
 import type { Resources } from './resources.ts'
 import { sizeOf } from './retention.ts'
 import type { ApiError, AppendOptions, Stream } from './shapes.ts'
-
-const headerBytesMax = 65_535
 
 export interface CaptureParts {
   readonly stream: Stream
@@ -85,28 +76,19 @@ export class Capture implements LocalSink {
     }
   }
 
-  /** What the stream need not be asked for. */
+  /** What the stream itself does not know; all else it checks in nats-server's order. */
   #refuses(message: Message, options: AppendOptions): ApiError | null {
     const { config } = this.#stream
-    if (config.sealed) return streamSealed
-    if (options.expectedStream !== undefined && options.expectedStream !== config.name) {
-      return streamNotMatch
+    const { rollup } = options
+    if (rollup !== undefined && rollup !== 'sub' && rollup !== 'all' && config.allow_rollup_hdrs) {
+      return rollupFailed(`rollup value invalid: "${String(rollup)}"`)
     }
-    if (options.rollup !== undefined) {
-      if (!config.allow_rollup_hdrs || config.deny_purge)
-        return rollupFailed('rollup not permitted')
-      if (options.rollup !== 'sub' && options.rollup !== 'all') {
-        return rollupFailed(`rollup value invalid: "${String(options.rollup)}"`)
-      }
-    }
+    // Its room is reserved, and it makes room for itself.
+    if (config.max_bytes > 0) return null
     const headerBytes = message.payloadStart - message.bodyStart
     const payloadBytes = message.payloadEnd - message.payloadStart
-    const { max_bytes, max_msg_size, storage } = config
-    if (max_msg_size >= 0 && headerBytes + payloadBytes > max_msg_size) return messageTooLarge
-    if (headerBytes > headerBytesMax) return headersTooLarge
-    // Its room is reserved, and it makes room for itself.
-    if (max_bytes > 0) return null
-    const size = sizeOf(storage, Buffer.byteLength(message.target), headerBytes, payloadBytes)
-    return this.#resources.admits(storage, size) ? null : insufficientResources
+    const subjectBytes = Buffer.byteLength(message.target)
+    const size = sizeOf(config.storage, subjectBytes, headerBytes, payloadBytes)
+    return this.#resources.admits(config.storage, size) ? null : insufficientResources
   }
 }

@@ -9,7 +9,7 @@ import {
   streamNotFound,
   streamSealed,
 } from '../errors.ts'
-import type { StoredMessage, Stream } from '../shapes.ts'
+import type { ApiError, StoredMessage, Stream } from '../shapes.ts'
 import type { ApiAnswer, ApiRequest, ApiRow } from './request.ts'
 import { FieldReader, type Fields, isEmpty, readFields, timeText } from './text.ts'
 
@@ -95,5 +95,13 @@ function deleteMessage({ jetstream, names, body }: ApiRequest): ApiAnswer {
   if (!stream) return streamNotFound
   if (stream.config.sealed) return streamSealed
   if (stream.config.deny_delete) return messageDeleteFailed('message delete not permitted')
-  return stream.remove(seq) ? { success: true } : sequenceNotFound(seq)
+  return stream.remove(seq) ? { success: true } : notDeleted(stream, seq)
+}
+
+/** nats-server's file store tells what is outside of the stream from what is a gap in it. */
+function notDeleted(stream: Stream, seq: number): ApiError {
+  const { firstSeq, lastSeq } = stream.state()
+  if (stream.config.storage === 'memory') return sequenceNotFound(seq)
+  if (seq > lastSeq) return messageDeleteFailed('stream store EOF')
+  return seq < firstSeq ? messageDeleteFailed('no message found') : sequenceNotFound(seq)
 }
