@@ -8,10 +8,10 @@
 // `--online=ms --cut=ms --again=ms` change how long each act lasts.
 
 import { connect } from '@nats-io/transport-node'
+import { CutProxy } from '../support/cut-proxy.ts'
 import { startEdge } from '../support/edge.ts'
 import { startHub } from '../support/hub.ts'
 import { install, natsServer, natsServerVersion } from '../support/peers.ts'
-import { TcpLink } from '../support/tcp-link.ts'
 import { Cloud, keepAtEdge } from './cloud.ts'
 import { Gps, Thermometer } from './devices.ts'
 import { Screen } from './screen.ts'
@@ -44,13 +44,14 @@ async function journey(): Promise<boolean> {
   // Told of the hub's own address, the edge would find a way around the cut.
   const hub = await startHub({ jetstream: 'hub', leaf: 'no_advertise: true' })
   closers.push(() => hub.stop())
-  const link = new TcpLink(hub.leafPort)
-  const linkPort = await link.start()
+  const link = new CutProxy()
+  link.targetPort = hub.leafPort
+  await link.start()
   closers.push(() => link.close())
   const edge = await startEdge({
     jetstream: 'edge',
     mqtt: true,
-    remotes: [`nats-leaf://127.0.0.1:${linkPort}`],
+    remotes: [`nats-leaf://127.0.0.1:${link.port}`],
     conf: `serial { ports: [ { name: gps, path: "${gps.path}", subject: gps, output: raw } ] }`,
   })
   closers.push(() => edge.stop())
@@ -72,7 +73,7 @@ async function journey(): Promise<boolean> {
 interface Cast {
   readonly gps: Gps
   readonly thermometer: Thermometer
-  readonly link: TcpLink
+  readonly link: CutProxy
   readonly cloud: Cloud
   readonly stored: () => Promise<number>
   readonly screen: Screen
@@ -84,6 +85,7 @@ async function act({ gps, thermometer, link, cloud, stored, screen }: Cast): Pro
   const talkMs = onlineMs + cutMs + againMs
   const expected = (2 * talkMs) / speakEveryMs
   let nextMs = 0
+  let isUp = true
   for (;;) {
     const nowMs = performance.now() - startMs
     if (nowMs < talkMs) {
@@ -92,14 +94,15 @@ async function act({ gps, thermometer, link, cloud, stored, screen }: Cast): Pro
         thermometer.speak()
       }
       const wanted = nowMs < onlineMs || nowMs >= onlineMs + cutMs
-      if (wanted && !link.isUp) link.restore()
-      if (!wanted && link.isUp) link.cut()
+      if (wanted && !isUp) link.up()
+      if (!wanted && isUp) link.down()
+      isUp = wanted
     }
     const isSaid = gps.flush() && thermometer.isIdle && nowMs >= talkMs
     const captured = gps.said.length + thermometer.acknowledged.length
     const counts = {
       seconds: nowMs / 1000,
-      link: link.isUp ? 'up' : 'CUT',
+      link: isUp ? 'up' : 'CUT',
       captured,
       stored: await stored(),
       delivered: cloud.arrived.size,

@@ -6,13 +6,13 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
+import { CutProxy } from '../support/cut-proxy.ts'
 import { scratch } from '../support/directory.ts'
 import { install, natsServer, natsServerVersion, program } from '../support/peers.ts'
 import { freePorts, isListening } from '../support/ports.ts'
 import { start } from '../support/process.ts'
 import { spec } from '../support/spec.ts'
 import { dial } from '../support/talk.ts'
-import { TcpLink } from '../support/tcp-link.ts'
 
 const helper = JSON.stringify(fileURLToPath(new URL('../support/process.ts', import.meta.url)))
 
@@ -100,7 +100,7 @@ spec('peers', it => {
   })
 })
 
-spec('tcp link', it => {
+spec('cut proxy', it => {
   it('carries, breaks and carries again', async () => {
     const server = createServer(socket => {
       socket.on('error', () => {})
@@ -109,20 +109,22 @@ spec('tcp link', it => {
     await new Promise<void>(resolve => {
       server.listen(0, '127.0.0.1', () => resolve())
     })
-    const link = new TcpLink((server.address() as AddressInfo).port)
-    const port = await link.start()
-    const first = await dial(port)
+    const link = new CutProxy()
+    link.targetPort = (server.address() as AddressInfo).port
+    await link.start()
+    const first = await dial(link.port)
     first.send('hello')
     await first.expect('hello')
-    link.cut()
+    link.down()
     await first.expectEnd()
-    // Reset before or after the handshake is over: both are a dead link.
-    assert.match(await failure(dial(port).then(talk => talk.expect('x'))), /ECONNRESET|was closed/)
-    link.restore()
-    const third = await dial(port)
+    // Ended before or after the handshake is over: both are a dead link.
+    const dead = dial(link.port).then(talk => talk.expect('x'))
+    assert.match(await failure(dead), /ECONNRESET|was closed/)
+    link.up()
+    const third = await dial(link.port)
     third.send('again')
     await third.expect('again')
-    link.close()
+    await link.close()
     await third.expectEnd()
     server.close()
   })
