@@ -1,11 +1,12 @@
 // The tables, and the invariants they keep (S1…; verify.ts asks them as queries).
 //
 //   S1  A message's id is stream * 2^40 + seq, and its stream exists.
-//   S2  A stream's row says what its messages are: count, bytes, first and last sequence. With no
-//       message, first = last + 1. last never goes down.
+//   S2  A stream's state says what its messages up to `last` are: count, bytes, first sequence.
+//       With no message, first = last + 1. last never goes down. Messages after `last` are counted
+//       when the stream is loaded.
 //   S3  Every message's subject exists and belongs to its stream.
-//   S4  A subject's count is the number of its messages, never 0; its last is the highest
-//       sequence of them, or 0 for "look".
+//   S4  A subject's count is the number of its messages up to its stream's `last`; its last is the
+//       highest sequence of them, or 0 for "look". 0 messages: it came after the state.
 //   S5  Times do not go down as sequences go up, and none is after the stored time.
 //   S6  `keyed` is the same for all messages of a stream, and the stream's own.
 //   S7  An account has one stream of a name.

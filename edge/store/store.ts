@@ -90,7 +90,10 @@ export class Store implements Participant {
     const file = this.#file
     if (file) {
       this.#timeSavedUs = 0
-      if (!file.commit.sick) file.commit.touch(this, 0)
+      if (!file.commit.sick) {
+        file.commit.touch(this, 0)
+        this.saveAll()
+      }
       await file.commit.close()
       this.#file = null
       file.db.close()
@@ -216,6 +219,11 @@ export class Store implements Participant {
     this.#streams.delete(key)
     commit.touch(this, 0)
     return null
+  }
+
+  /** Brings every stream's state up to its messages; verify.ts asks for it. */
+  saveAll(): void {
+    for (const stream of this.#streams.values()) stream.saveSoon()
   }
 
   view(): object {

@@ -4,6 +4,11 @@
 // commit's queue), the sequences removed since, a bounded cache of subjects and the bounded window
 // of message ids: constant, whatever the stream holds.
 //
+// A group of appends writes message rows and nothing else: state and counts follow after
+// uncountedMax messages, with a removal somebody waits for, and at the end. A start counts what
+// came after. So a message costs one page written instead of three. What limits evict is deleted
+// with the state as well: after a power cut it may be there again, and is evicted again.
+//
 // Invariant 1 is kept by commit.ts; invariant 2 here: `readableSeq` moves in `synced`, which is
 // called once the group is on disk, and nothing after it is ever read. S1, S2, S5 of schema.ts
 // are kept in `flush`.
@@ -28,17 +33,7 @@ import type {
 } from './shapes.ts'
 import { type SubjectEntry, Subjects } from './subjects.ts'
 import type { StoreTime } from './time.ts'
-
-/** A message that waits for the next group. */
-interface Waiting {
-  readonly seq: number
-  readonly subject: SubjectEntry
-  readonly timeUs: number
-  readonly headers: Buffer | null
-  readonly payload: Buffer | null
-  readonly headerBytes: number
-  readonly payloadBytes: number
-}
+import { Waiting } from './waiting.ts'
 
 /** What eviction must know of a message. */
 export interface MessageMeta {
@@ -58,6 +53,8 @@ export interface StreamParts {
   readonly onFlush: () => void
 }
 
+/** State and subjects are written after so many messages, not with every group. */
+const uncountedMax = 512
 /** Memory a waiting row takes beside its bytes, about. */
 const rowBytes = 200
 
@@ -82,9 +79,10 @@ export class StoreStream implements Stream, Shelf, Participant {
   readableSeq = 0
   #lastTimeUs = 0
   #firstTime = { seq: 0, timeUs: 0 }
-  /** Rows not yet in the database, by sequence without gaps; null: removed or skipped. */
-  #waiting: (Waiting | null)[] = []
-  #waitingFrom = 1
+  readonly #waiting = new Waiting()
+  /** Messages in the database that its state does not count yet. */
+  #uncounted = 0
+  #mustSave = false
   /** The lowest sequence that may have a row. */
   #rowsFrom = 1
   #flushedSeq = 0
@@ -108,8 +106,10 @@ export class StoreStream implements Stream, Shelf, Participant {
   /** Reads the state from the database; everything in there is on disk. */
   load(): void {
     this.#reload()
+    this.#flushedSeq = this.lastSeq
     this.readableSeq = this.lastSeq
     this.#loadIds()
+    if (this.#mustSave) this.saveSoon()
   }
 
   state(): StreamState {
@@ -155,8 +155,8 @@ export class StoreStream implements Stream, Shelf, Participant {
   skip(): number {
     const seq = ++this.lastSeq
     this.#lastTimeUs = Math.max(this.time.nowUs(), this.#lastTimeUs)
-    if (this.#waiting.length > 0) this.#waiting.push(null)
-    else this.#waitingFrom = seq + 1
+    this.#waiting.skip(seq)
+    this.#mustSave = true
     if (this.messages === 0) this.firstSeq = seq + 1
     this.commit.touch(this, rowBytes)
     return seq
@@ -229,6 +229,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     const meta = this.meta(seq)
     if (!meta) return false
     this.drop(seq, meta)
+    this.#mustSave = true
     this.tellRemoved(seq)
     return true
   }
@@ -253,8 +254,8 @@ export class StoreStream implements Stream, Shelf, Participant {
   /** Subject and size of a message that is there; undefined when it is not. */
   meta(seq: number): MessageMeta | undefined {
     if (seq < this.firstSeq || seq > this.lastSeq || this.removed.has(seq)) return undefined
-    if (seq >= this.#waitingFrom && this.#waiting.length > 0) {
-      const row = this.#waiting[seq - this.#waitingFrom]
+    if (this.#waiting.covers(seq)) {
+      const row = this.#waiting.at(seq)
       if (!row) return undefined
       const bytes = this.size(row.subject.nameBytes, row.headerBytes, row.payloadBytes)
       return { subject: row.subject, bytes }
@@ -272,9 +273,11 @@ export class StoreStream implements Stream, Shelf, Participant {
 
   /** Takes one message away: its row goes with the next group. */
   drop(seq: number, meta: MessageMeta): void {
-    const waiting = seq >= this.#waitingFrom && this.#waiting.length > 0
-    if (waiting) this.#waiting[seq - this.#waitingFrom] = null
-    else if (seq !== this.firstSeq) this.removed.add(seq)
+    if (this.#waiting.covers(seq)) {
+      this.#waiting.drop(seq)
+      // No row will ever tell that the sequence was used: the state must.
+      this.#mustSave = true
+    } else if (seq !== this.firstSeq) this.removed.add(seq)
     this.trimmed([{ subject: meta.subject, count: 1, bytes: meta.bytes, lastGone: seq }])
     if (seq === this.firstSeq) this.#advanceFirst(seq + 1)
     this.commit.touch(this, rowBytes)
@@ -295,7 +298,14 @@ export class StoreStream implements Stream, Shelf, Participant {
   /** Puts everything into the open transaction, so that SQL alone tells the truth. */
   settle(): void {
     this.commit.begin()
-    this.#write()
+    this.#writeRows()
+    this.#save()
+    this.saveSoon()
+  }
+
+  /** State and subjects are written with the next group, whatever it brings. */
+  saveSoon(): void {
+    this.#mustSave = true
     this.commit.touch(this, 0)
   }
 
@@ -305,7 +315,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     if (this.messages === 0 && emptyFrom > this.lastSeq + 1) {
       this.firstSeq = emptyFrom
       this.lastSeq = emptyFrom - 1
-      this.#waitingFrom = emptyFrom
+      this.#waiting.clear(emptyFrom)
     }
     this.#rowsFrom = this.firstSeq
     this.commit.touch(this, 0)
@@ -316,10 +326,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     const entry = this.interned.find(name)
     if (!entry || entry.count === 0) return 0
     if (entry.last > 0) return entry.last
-    for (let at = this.#waiting.length - 1; at >= 0; at--) {
-      if (this.#waiting[at]?.subject === entry) return this.#waitingFrom + at
-    }
-    entry.last = this.reader.lastOf(entry, this.lastSeq)
+    entry.last = this.#waiting.lastOf(entry) || this.reader.lastOf(entry, this.lastSeq)
     return entry.last
   }
 
@@ -331,8 +338,7 @@ export class StoreStream implements Stream, Shelf, Participant {
       entry.firstHint = stored
       return stored
     }
-    const at = this.#waiting.findIndex(row => row !== null && row.subject === entry)
-    return at < 0 ? 0 : this.#waitingFrom + at
+    return this.#waiting.firstOf(entry)
   }
 
   /** Whether its messages stand in the index of subjects; the index is built or dropped here. */
@@ -356,21 +362,33 @@ export class StoreStream implements Stream, Shelf, Participant {
 
   flush(): void {
     if (this.#closed) return
-    this.#write()
-    // Not in `#write`: a group that is being synced now must not vouch for the open one.
+    this.#writeRows()
+    const late =
+      this.#uncounted >= uncountedMax ||
+      this.removed.size >= uncountedMax ||
+      this.firstSeq - this.#rowsFrom >= uncountedMax
+    if (late || this.#mustSave) this.#save()
+    // Not earlier: a group that is being synced now must not vouch for the open one.
     this.#flushedSeq = this.lastSeq
+    this.#onFlush()
   }
 
-  #write(): void {
+  #writeRows(): void {
     const { rows, id } = this
     const keyed = this.keyed ? 1 : 0
-    for (const row of this.#waiting) {
+    this.interned.flushFresh()
+    for (const row of this.#waiting.rows) {
       if (!row) continue
       const key = idOf(id, row.seq)
       rows.insertMessage.run(key, row.subject.id, row.timeUs, keyed, row.headers, row.payload)
+      this.#uncounted++
     }
-    this.#waiting = []
-    this.#waitingFrom = this.lastSeq + 1
+    this.#waiting.clear(this.lastSeq + 1)
+  }
+
+  /** Deletes what went and writes the state and the subjects: S2 and S4 hold from here. */
+  #save(): void {
+    const { rows, id } = this
     for (const seq of this.removed) rows.deleteMessage.run(idOf(id, seq))
     this.removed.clear()
     if (this.firstSeq > this.#rowsFrom) {
@@ -385,10 +403,11 @@ export class StoreStream implements Stream, Shelf, Participant {
       this.bytes,
       this.subjectCount,
       this.#lastTimeUs,
-      keyed,
+      this.keyed ? 1 : 0,
       id,
     )
-    this.#onFlush()
+    this.#uncounted = 0
+    this.#mustSave = false
   }
 
   synced(): void {
@@ -398,7 +417,7 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   undone(): void {
-    this.#waiting = []
+    this.#waiting.clear(this.lastSeq + 1)
     this.removed.clear()
     this.interned.forget()
     this.#reload()
@@ -413,19 +432,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     const subject = this.interned.findOrMake(message.subject)
     const headerBytes = message.headers.length
     const payloadBytes = message.payload.length
-    if (subject.count === 0) this.subjectCount++
-    else if (subject.count === 1 && subject.last > 0) subject.firstHint = subject.last
-    subject.count++
-    subject.last = seq
-    this.interned.changed(subject)
-    if (this.messages === 0) {
-      this.firstSeq = seq
-      this.#firstTime = { seq, timeUs }
-    }
-    this.messages++
-    this.bytes += this.size(subject.nameBytes, headerBytes, payloadBytes)
-    this.#lastTimeUs = timeUs
-    if (this.#waiting.length === 0) this.#waitingFrom = seq
+    this.#count(subject, seq, timeUs, headerBytes, payloadBytes)
     this.#waiting.push({
       seq,
       subject,
@@ -439,6 +446,27 @@ export class StoreStream implements Stream, Shelf, Participant {
     return seq
   }
 
+  #count(
+    subject: SubjectEntry,
+    seq: number,
+    timeUs: number,
+    headerBytes: number,
+    payloadBytes: number,
+  ): void {
+    if (subject.count === 0) this.subjectCount++
+    else if (subject.count === 1 && subject.last > 0) subject.firstHint = subject.last
+    subject.count++
+    subject.last = seq
+    this.interned.changed(subject)
+    if (this.messages === 0) {
+      this.firstSeq = seq
+      this.#firstTime = { seq, timeUs }
+    }
+    this.messages++
+    this.bytes += this.size(subject.nameBytes, headerBytes, payloadBytes)
+    this.#lastTimeUs = timeUs
+  }
+
   /** Moves `firstSeq` to the first message at or after `from`. */
   #advanceFirst(from: number): void {
     if (this.messages === 0) {
@@ -450,7 +478,7 @@ export class StoreStream implements Stream, Shelf, Participant {
       this.firstSeq = from
       return
     }
-    for (let at = from; at < this.#waitingFrom; at++) {
+    for (let at = from; at < this.#waiting.fromSeq; at++) {
       const row = this.rows.idFrom.get(idOf(this.id, at), idOf(this.id, this.lastSeq))
       if (!row) break
       at = seqOf(Number(row[0]))
@@ -458,13 +486,12 @@ export class StoreStream implements Stream, Shelf, Participant {
       this.firstSeq = at
       return
     }
-    const at = this.#waiting.findIndex(row => row !== null)
-    this.firstSeq = this.#waitingFrom + at
+    this.firstSeq = this.#waiting.first()
   }
 
   #firstTimeUs(): number {
     if (this.#firstTime.seq !== this.firstSeq) {
-      const waiting = this.#waiting[this.firstSeq - this.#waitingFrom]
+      const waiting = this.#waiting.covers(this.firstSeq) ? this.#waiting.at(this.firstSeq) : null
       const timeUs = waiting?.timeUs ?? this.reader.timeOf(this.firstSeq)
       this.#firstTime = { seq: this.firstSeq, timeUs }
     }
@@ -490,9 +517,33 @@ export class StoreStream implements Stream, Shelf, Participant {
     this.subjectCount = numbers[4] as number
     this.#lastTimeUs = numbers[5] as number
     this.keyed = numbers[6] === 1
-    this.#waitingFrom = this.lastSeq + 1
     this.#rowsFrom = this.firstSeq
+    this.#countUncounted()
+    this.#waiting.clear(this.lastSeq + 1)
     this.#flushedSeq = this.lastSeq
+  }
+
+  /** Messages that came after the state was last saved. */
+  #countUncounted(): void {
+    const read = this.rows.db.prepare(
+      `SELECT id, subject, time, length(headers), length(payload) FROM message
+         WHERE id > ? AND id < ? ORDER BY id LIMIT 512`,
+    )
+    const end = idOf(this.id + 1, 0)
+    this.#uncounted = 0
+    for (;;) {
+      const rows = read.all(idOf(this.id, this.lastSeq), end)
+      for (const row of rows) {
+        const [id = 0, subjectId = 0, timeUs = 0, headers = 0, payload = 0] = row.map(Number)
+        const subject = this.interned.byId(subjectId)
+        if (!subject) throw new Error(`message without its subject ${subjectId}`)
+        this.#count(subject, seqOf(id), timeUs, headers, payload)
+        this.lastSeq = seqOf(id)
+        this.#uncounted++
+      }
+      if (rows.length < 512) break
+    }
+    if (this.#uncounted > 0) this.#mustSave = true
   }
 
   /** Reads back the ids of the duplicate window. */

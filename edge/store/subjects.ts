@@ -28,6 +28,7 @@ export class Subjects {
   readonly #byName = new Map<string, SubjectEntry>()
   readonly #byId = new Map<number, SubjectEntry>()
   #dirty: SubjectEntry[] = []
+  #fresh: SubjectEntry[] = []
 
   constructor(rows: Rows, stream: number) {
     this.#rows = rows
@@ -61,9 +62,24 @@ export class Subjects {
     if (entry.dirty) return
     entry.dirty = true
     this.#dirty.push(entry)
+    if (entry.fresh) this.#fresh.push(entry)
+  }
+
+  /**
+   * Writes the subjects that are new, without a count: it follows with the stream's state, and a
+   * start that finds messages after that state counts them.
+   */
+  flushFresh(): void {
+    for (const entry of this.#fresh) {
+      if (!entry.fresh) continue
+      this.#rows.insertSubject.run(entry.id, this.#stream, entry.name, 0, 0)
+      entry.fresh = false
+    }
+    this.#fresh = []
   }
 
   flush(): void {
+    this.#fresh = []
     for (const entry of this.#dirty) {
       entry.dirty = false
       if (entry.count === 0) {
@@ -86,6 +102,7 @@ export class Subjects {
     this.#byName.clear()
     this.#byId.clear()
     this.#dirty = []
+    this.#fresh = []
   }
 
   /** All entries that match, by name. Costs a row a subject: for rare questions. */

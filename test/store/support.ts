@@ -84,6 +84,7 @@ export class TestStore {
   }
 
   async done(): Promise<void> {
+    this.store.saveAll()
     await this.onDisk()
     const wrong = this.store.databases.flatMap(verify)
     await this.store.close()

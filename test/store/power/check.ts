@@ -66,6 +66,8 @@ export async function broken(dir: string, promises: Promises): Promise<string[]>
         else wrong.push(`stream ${name} is gone`)
       }
     }
+    store.saveAll()
+    await new Promise(resolve => store.durable.onDisk(resolve))
     wrong.push(...verify(store.db))
   } finally {
     await store.close()
