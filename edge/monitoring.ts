@@ -42,8 +42,9 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
 function mqttOptions(mqtt: MqttGateway | null): object {
   if (mqtt === null || mqtt.address === null) return {}
   const { host, port } = mqtt.address
-  const { ack_wait, max_ack_pending } = mqtt.options
-  return { host, port, ack_wait: ack_wait * 1_000_000, max_ack_pending }
+  const { ack_wait, max_ack_pending, tls } = mqtt.options
+  const tls_timeout = (tls?.timeout ?? 2000) / 1000
+  return { host, port, tls_timeout, ack_wait: ack_wait * 1_000_000, max_ack_pending }
 }
 
 function* mqttClients(mqtt: MqttGateway | null): Iterable<MonitoredClient> {
