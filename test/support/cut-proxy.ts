@@ -6,17 +6,14 @@ export class CutProxy {
   port = 0
   /** Connections cut so far. */
   cuts = 0
-  readonly #targetPort: number
+  /** Where connections go on to. */
+  targetPort = 0
   #server: Server | null = null
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #isDown = false
   /** Bytes that may still pass from the dialler before the next cut; each cut takes the next. */
   #cutAfterBytes: number[] = []
   #leftBytes = Number.POSITIVE_INFINITY
-
-  constructor(targetPort: number) {
-    this.#targetPort = targetPort
-  }
 
   async start(): Promise<void> {
     const server = createServer(socket => this.#accept(socket))
@@ -53,7 +50,7 @@ export class CutProxy {
       near.destroy()
       return
     }
-    const far = connect(this.#targetPort, '127.0.0.1')
+    const far = connect(this.targetPort, '127.0.0.1')
     const pair = [near, far] as const
     this.#pairs.add(pair)
     const end = () => {
