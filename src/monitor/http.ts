@@ -196,7 +196,9 @@ export class Monitor {
       return {
         code: 200,
         type: htmlType,
-        body: rootPage(server.name, server.version, this.#basePath),
+        body: rootPage(server.name, server.version, this.#basePath, one =>
+          this.#endpoints.has(one),
+        ),
       }
     }
     if (!path.startsWith(`${this.#basePath}/`)) return notFound

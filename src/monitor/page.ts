@@ -6,14 +6,20 @@ const links: readonly (readonly [string, string])[] = [
   ['/connz', 'Connections'],
   ['/subsz', 'Subscriptions'],
   ['/leafz', 'Leaf nodes'],
+  ['/edgez', 'Rooms'],
   ['/healthz', 'Health'],
 ]
 
-/** `basePath` has no slash at its end. */
-export function rootPage(name: string, version: string, basePath: string): string {
-  const items = links.map(
-    ([path, label]) => `    <li><a href="${escaped(basePath + path)}">${label}</a></li>`,
-  )
+/** `basePath` has no slash at its end; only paths that are `served` are shown. */
+export function rootPage(
+  name: string,
+  version: string,
+  basePath: string,
+  served: (path: string) => boolean,
+): string {
+  const items = links
+    .filter(([path]) => served(path))
+    .map(([path, label]) => `    <li><a href="${escaped(basePath + path)}">${label}</a></li>`)
   return `<!doctype html>
 <html lang="en">
   <head>

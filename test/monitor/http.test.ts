@@ -115,6 +115,8 @@ spec('monitoring port', it => {
     const page = await get(monitor.port, '/')
     assert.is(page.headers.get('content-type'), 'text/html; charset=utf-8')
     assert.match(page.body, /href="\/varz"/)
+    assert.match(page.body, /href="\/jsz"/)
+    assert.not.match(page.body, /edgez/)
     const moved = await get(monitor.port, '//')
     assert.is(moved.status, 301)
     assert.is(moved.headers.get('location'), '/')
