@@ -21,7 +21,7 @@ export type Framing =
       readonly by: 'markers'
       readonly start: Buffer
       readonly end: Buffer
-      /** What belongs to the frame behind the end marker: so many bytes, or the rest of the line. */
+      /** What belongs to the frame behind the end marker: so many bytes, or the line's rest. */
       readonly tail: number | 'line'
       /** A start marker inside a frame begins it anew: bytes of the first one were lost. */
       readonly restart: boolean

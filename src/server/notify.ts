@@ -38,7 +38,7 @@ export class Notify {
     this.#send('READY=1')
     const usec = Number(this.#parts.env.WATCHDOG_USEC ?? 0)
     if (!(usec > 0)) return
-    // Twice per period, as sd_watchdog_enabled(3) advises; from the loop, so a stuck one starves it.
+    // Twice per period, as sd_watchdog_enabled(3) advises; from the loop: a stuck one starves it.
     this.#watchdog = this.#parts.clock.every(Math.max(500, usec / 2000), () => {
       if (!this.#isSending) this.#send('WATCHDOG=1')
     })
