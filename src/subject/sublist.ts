@@ -69,6 +69,8 @@ export class Sublist {
     const groups = new Map<string, Subscription[]>()
     collect(this.#root, subject.split('.'), 0, plain, groups)
     const match: Match = { plain, groups: [...groups.values()], generation: this.generation }
+    // An ack's subject comes once: kept, it would push out those that come again.
+    if (subject.startsWith('$JS.ACK.')) return match
     if (this.#cache.size >= matchesCachedMax) this.#cache.clear()
     this.#cache.set(subject, match)
     return match

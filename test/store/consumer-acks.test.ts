@@ -77,7 +77,8 @@ spec('acknowledgements', it => {
   it('come in the longer form as well', () =>
     withBench(async bench => {
       const { got } = await delivered(bench, 1)
-      const long = (got[0]?.reply ?? '').replace('$JS.ACK.', '$JS.ACK.hub.szMpdrwD.')
+      const long = (got[0]?.reply ?? '').replace('$JS.ACK.', '$JS.ACK._.szMpdrwD.')
+      assert.is(bench.say(long.replace('_', 'hub')), 0)
       assert.is(bench.say(long), 1)
       assert.is(figures(await bench.info('S', 'c')), '1/1 1/1 0 0 1 0')
     }))

@@ -120,7 +120,7 @@ export class Consumers implements ConsumerRoom, ConsumerDirectory {
     const { account } = jetstream
     let doors = this.#doors.get(account)
     if (!doors) {
-      doors = new AccountDoors(account, (stream, consumer) => {
+      doors = new AccountDoors(account, jetstream.domain, (stream, consumer) => {
         const found = jetstream.stream(stream)
         return found && this.#groups.get(found)?.consumers.get(consumer)
       })

@@ -6,7 +6,8 @@
 //   $JS.FC.<stream>.<consumer>.*                   with flow control
 //
 // Acks of the longer form name domain and account first; one subscription of an account takes
-// them all. The domain's own prefix is mapped away before a request comes here.
+// them all, of our own domain only: a hub's acks have no business on the link. The domain's own
+// prefix of the API is mapped away before a request comes here.
 
 import type { Account } from '../../../src/account/account.ts'
 import type { Clock } from '../../../src/base/clock.ts'
@@ -61,10 +62,14 @@ export class AccountDoors implements InterestWatcher, LocalSink {
   readonly #find: (stream: string, consumer: string) => Consumer | undefined
   readonly #subscription: Subscription
 
-  constructor(account: Account, find: (stream: string, consumer: string) => Consumer | undefined) {
+  constructor(
+    account: Account,
+    domain: string,
+    find: (stream: string, consumer: string) => Consumer | undefined,
+  ) {
     this.#account = account
     this.#find = find
-    this.#subscription = newSubscription('$JS.ACK.*.*.*.*.*.*.*.*.*', this)
+    this.#subscription = newSubscription(`$JS.ACK.${domain || '_'}.*.*.*.*.*.*.*.*`, this)
   }
 
   start(): void {
