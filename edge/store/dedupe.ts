@@ -4,6 +4,9 @@
 // read back at start, as nats-server does it. So an id whose message was removed is forgotten by a
 // restart.
 
+import type { Rows } from './rows.ts'
+import { seqOf, seqsMax } from './schema.ts'
+
 /** Ids beyond these are forgotten before their window ends, oldest first; `dropped` counts them. */
 const idsMax = 100_000
 
@@ -33,6 +36,23 @@ export class Dedupe {
       this.#seen.delete(oldest)
       this.dropped++
       break
+    }
+  }
+
+  /** Reads back the ids of the window, from a message's row on. */
+  load(rows: Rows, fromId: number, cutoffUs: number): void {
+    const read = rows.db.prepare(
+      'SELECT id, time, headers FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT 512',
+    )
+    const end = fromId - seqOf(fromId) + seqsMax
+    for (let at = fromId; at < end; ) {
+      const found = read.all(at, end)
+      for (const [id, time, headers] of found) {
+        this.lastId = headers ? msgIdOf(headers as Buffer) : ''
+        if (this.lastId !== '') this.add(this.lastId, seqOf(Number(id)), Number(time), cutoffUs)
+        at = Number(id) + 1
+      }
+      if (found.length < 512) break
     }
   }
 

@@ -2,9 +2,30 @@
 // (reference 6.5, the captures): sequence of the subject, of the stream, last id, rollup.
 
 import { hasWildcard } from '../../src/subject/subject.ts'
-import { rollupFailed, streamSealed, wrongLastMsgId, wrongLastSequence } from './errors.ts'
+import {
+  insufficientStorage,
+  rollupFailed,
+  storeFailed,
+  streamNotMatch,
+  streamSealed,
+  wrongLastMsgId,
+  wrongLastSequence,
+} from './errors.ts'
+import { seqsMax } from './schema.ts'
 import type { ApiError, AppendOptions, NewMessage } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
+
+/** Why the stream takes nothing at all now, or nothing from this publisher. */
+export function closedFor(stream: StoreStream, options: AppendOptions): ApiError | undefined {
+  if (stream.commit.sick) return insufficientStorage
+  // nats-server has 10167 for it since 2.11; we speak as 2.10 does.
+  if (stream.commit.full) return storeFailed('too many requests')
+  if (stream.lastSeq + 1 >= seqsMax) return insufficientStorage
+  const { expectedStream } = options
+  return expectedStream === undefined || expectedStream === stream.config.name
+    ? undefined
+    : streamNotMatch
+}
 
 /** The error of the first expectation that does not hold. */
 export function expectationFailure(

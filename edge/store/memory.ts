@@ -8,12 +8,27 @@ import { Commit } from './commit.ts'
 import { Db } from './db.ts'
 import { Rows } from './rows.ts'
 import { prepareSchema } from './schema.ts'
+import type { StreamConfig } from './shapes.ts'
+import type { StoreTime } from './time.ts'
 
 /** A database with the commit group and the statements that go with it. */
 export interface Vault {
   readonly db: Db
   readonly commit: Commit
   readonly rows: Rows
+}
+
+/** What a stream is made of. */
+export interface StreamParts {
+  readonly id: number
+  readonly account: string
+  readonly config: StreamConfig
+  readonly createdUs: number
+  readonly rows: Rows
+  readonly commit: Commit
+  readonly time: StoreTime
+  /** The stream is being written, inside the transaction. */
+  readonly onFlush: () => void
 }
 
 export interface VaultParts {

@@ -13,7 +13,10 @@ export interface Shelf {
   readonly id: number
   readonly config: StreamConfig
   readonly firstSeq: number
+  readonly lastSeq: number
   readonly readableSeq: number
+  /** Messages from first to last, readable or not. */
+  readonly messages: number
   readonly keyed: boolean
   /** Removed, their rows not yet deleted. */
   readonly removed: ReadonlySet<number>
@@ -178,7 +181,33 @@ export class Reader {
       .sort((a, b) => a - b)
   }
 
+  last(filter: Filter): StoredMessage | undefined {
+    const { id, firstSeq, readableSeq, rows } = this.#shelf
+    if (filter.all) {
+      const row = rows.idBefore.get(idOf(id, firstSeq), idOf(id, readableSeq))
+      if (!row) return undefined
+      const found = this.get(seqOf(Number(row[0])))
+      if (found) return found
+    }
+    const seqs = this.lastPerSubject(filter, readableSeq)
+    const seq = seqs[seqs.length - 1]
+    return seq === undefined ? undefined : this.get(seq)
+  }
+
+  /** How many readable messages at or after `fromSeq` match; without reading them if it can. */
   count(filter: Filter, fromSeq: number): number {
+    const { firstSeq, interned, lastSeq, messages, readableSeq } = this.#shelf
+    if (readableSeq !== lastSeq || messages === 0) return this.#counted(filter, fromSeq)
+    if (filter.all) {
+      if (fromSeq <= firstSeq) return messages
+      if (lastSeq + 1 - firstSeq === messages) return Math.max(0, lastSeq + 1 - fromSeq)
+    } else if (fromSeq <= firstSeq) {
+      return interned.matching(filter).reduce((sum, entry) => sum + entry.count, 0)
+    }
+    return this.#counted(filter, fromSeq)
+  }
+
+  #counted(filter: Filter, fromSeq: number): number {
     const { id, firstSeq, readableSeq, removed, rows, interned } = this.#shelf
     const from = Math.max(fromSeq, firstSeq)
     if (from > readableSeq) return 0

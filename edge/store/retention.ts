@@ -11,6 +11,12 @@ import type { ApiError, AppendOptions, NewMessage, Storage } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
 import type { SubjectEntry } from './subjects.ts'
 
+/** What eviction must know of a message. */
+export interface MessageMeta {
+  readonly subject: SubjectEntry
+  readonly bytes: number
+}
+
 /** Messages of one subject that went. */
 export interface Trimmed {
   readonly subject: SubjectEntry
@@ -89,6 +95,16 @@ export function enforceAll(stream: StoreStream): void {
     }
   }
   enforceLimits(stream, '')
+}
+
+/** Puts a stream's messages into the index of subjects, or takes them out (S6). */
+export function rekey(stream: StoreStream, keyed: boolean): void {
+  if (keyed === stream.keyed) return
+  stream.settle()
+  stream.keyed = keyed
+  stream.rows.db
+    .prepare('UPDATE message SET keyed = ? WHERE id >= ? AND id < ?')
+    .run(keyed ? 1 : 0, idOf(stream.id, 0), idOf(stream.id + 1, 0))
 }
 
 function enforceSubjectLimit(stream: StoreStream, subject: string, limit: number): void {

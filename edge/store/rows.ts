@@ -3,6 +3,7 @@
 // They are named after what they ask; ids are stream * 2^40 + seq (schema.ts).
 
 import type { Db, Statement } from './db.ts'
+import { seqOf, seqsMax } from './schema.ts'
 
 const message = 'id, subject, time, headers, payload'
 
@@ -71,6 +72,24 @@ export class Rows {
          last_time = ?, keyed = ? WHERE stream = ?`,
     )
     this.#nextSubjectId = Number(db.value('SELECT coalesce(max(id), 0) FROM subject')) + 1
+  }
+
+  /** id, subject, time, bytes of headers and of payload of a stream's messages after one. */
+  *messagesAfter(id: number): Generator<[number, number, number, number, number]> {
+    const read = this.db.prepare(
+      `SELECT id, subject, time, length(headers), length(payload) FROM message
+         WHERE id > ? AND id < ? ORDER BY id LIMIT 512`,
+    )
+    const end = id - seqOf(id) + seqsMax
+    for (let after = id; ; ) {
+      const found = read.all(after, end)
+      for (const row of found) {
+        const numbers = row.map(Number) as [number, number, number, number, number]
+        after = numbers[0]
+        yield numbers
+      }
+      if (found.length < 512) return
+    }
   }
 
   newSubjectId(): number {

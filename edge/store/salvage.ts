@@ -136,33 +136,48 @@ function copyAll(aside: string, to: Db): number {
   }
 }
 
-/** Row by row from the front until it breaks, then from the back. */
+const chunkRows = 256
+
+/** From the front until it breaks, then from the back; row by row where it breaks. */
 function copyTable(from: Db, to: Db, table: string): void {
   const key = keyOf(to, table)
   if (!key) return
-  for (const order of ['ASC', 'DESC']) {
-    let last: readonly Value[] | null = null
-    for (;;) {
-      const beyond: string = last
-        ? `WHERE (${key.join()}) ${order === 'ASC' ? '>' : '<'} (${key.map(() => '?').join()})`
-        : ''
-      const sort = key.map(column => `${column} ${order}`).join()
-      const keyValues: readonly Value[] = last ?? []
-      const row = readRow(
-        from,
-        `SELECT ${key.join()}, * FROM ${table} ${beyond} ORDER BY ${sort} LIMIT 1`,
-        keyValues,
-      )
-      if (row === 'broken') break
-      if (!row) return
+  for (const order of ['ASC', 'DESC'] as const) {
+    if (copyInOrder(from, to, table, key, order)) return
+  }
+}
+
+/** True when the end was reached. */
+function copyInOrder(
+  from: Db,
+  to: Db,
+  table: string,
+  key: readonly string[],
+  order: 'ASC' | 'DESC',
+): boolean {
+  const sign = order === 'ASC' ? '>' : '<'
+  const beyond = `WHERE (${key.join()}) ${sign} (${key.map(() => '?').join()})`
+  const sort = key.map(column => `${column} ${order}`).join()
+  let last: readonly Value[] | null = null
+  let limit = chunkRows
+  for (;;) {
+    const sql = `SELECT ${key.join()}, * FROM ${table} ${last ? beyond : ''} ORDER BY ${sort}
+      LIMIT ${limit}`
+    const rows: readonly (readonly Value[])[] | 'broken' = readRows(from, sql, last ?? [])
+    if (rows === 'broken') {
+      if (limit === 1) return false
+      limit = 1
+      continue
+    }
+    for (const row of rows) {
       // A damaged tree may lead in circles.
-      if (last && !isBeyond(row, last, order === 'ASC')) break
+      if (last && !isBeyond(row, last, order === 'ASC')) return false
       last = row.slice(0, key.length)
       const values = row.slice(key.length)
-      to.prepare(`INSERT OR IGNORE INTO ${table} VALUES(${values.map(() => '?').join()})`).run(
-        ...values,
-      )
+      const marks = values.map(() => '?').join()
+      to.prepare(`INSERT OR IGNORE INTO ${table} VALUES(${marks})`).run(...values)
     }
+    if (rows.length < limit) return true
   }
 }
 
@@ -176,13 +191,13 @@ function isBeyond(key: readonly Value[], last: readonly Value[], ascending: bool
   return false
 }
 
-function readRow(
+function readRows(
   from: Db,
   sql: string,
   values: readonly Value[],
-): readonly Value[] | undefined | 'broken' {
+): readonly (readonly Value[])[] | 'broken' {
   try {
-    return from.prepare(sql).get(...values)
+    return from.prepare(sql).all(...values)
   } catch (error) {
     // A table may be missing altogether: SQLITE_ERROR.
     const { code } = error as { code?: unknown }
@@ -206,11 +221,14 @@ function mend(db: Db): number {
     DELETE FROM message WHERE NOT EXISTS (SELECT 1 FROM subject j
       WHERE j.id = message.subject AND j.stream = message.id / ${seqsMax});
     DELETE FROM message WHERE typeof(time) <> 'integer';
-    DELETE FROM subject WHERE stream NOT IN (SELECT id FROM stream)
-      OR id NOT IN (SELECT subject FROM message);
-    DELETE FROM stream_state WHERE stream NOT IN (SELECT id FROM stream);
-    UPDATE subject SET count = (SELECT count(*) FROM message m WHERE m.subject = subject.id),
-      last = (SELECT max(id) % ${seqsMax} FROM message m WHERE m.subject = subject.id);`)
+    CREATE TEMP TABLE tally AS
+      SELECT subject, count(*) AS count, max(id) % ${seqsMax} AS last FROM message GROUP BY subject;
+    CREATE UNIQUE INDEX temp.tally_subject ON tally(subject);
+    DELETE FROM subject WHERE id NOT IN (SELECT subject FROM tally);
+    UPDATE subject SET count = tally.count, last = tally.last
+      FROM tally WHERE tally.subject = subject.id;
+    DROP TABLE tally;
+    DELETE FROM stream_state WHERE stream NOT IN (SELECT id FROM stream);`)
   for (const row of db.prepare('SELECT id, config FROM stream').all()) mendState(db, row)
   return Number(db.value('SELECT count(*) FROM message'))
 }

@@ -11,7 +11,7 @@ import { consumerTables } from './consumer/schema.ts'
 import { type Db, DirectoryLock, isDamage, type Value } from './db.ts'
 import { insufficientStorage, maximumStreams, streamGeneral } from './errors.ts'
 import { type Vault, openMemory } from './memory.ts'
-import { enforceAll, expire, expiryUs } from './retention.ts'
+import { enforceAll, expire, expiryUs, rekey } from './retention.ts'
 import { Rows } from './rows.ts'
 import { openStore } from './salvage.ts'
 import { type Tables, idOf, seqsMax, streamsMax } from './schema.ts'
@@ -193,7 +193,7 @@ export class Store implements Participant {
       .prepare('UPDATE stream SET config = ? WHERE id = ?')
       .run(JSON.stringify(config), known.id)
     known.config = config
-    known.setKeyed(isKeyed(config))
+    rekey(known, isKeyed(config))
     enforceAll(known)
     commit.touch(this, 0)
     this.#expire()

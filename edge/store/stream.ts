@@ -14,13 +14,20 @@
 // are kept in `flush`.
 
 import type { Commit, Participant } from './commit.ts'
-import { Dedupe, msgIdOf } from './dedupe.ts'
-import { insufficientStorage, storeFailed, streamNotMatch } from './errors.ts'
-import { expectationFailure } from './expect.ts'
+import { Dedupe } from './dedupe.ts'
+import { closedFor, expectationFailure } from './expect.ts'
+import type { StreamParts } from './memory.ts'
 import { Reader, type Shelf } from './reader.ts'
-import { type Trimmed, discardFailure, enforceLimits, purgeStream, sizeOf } from './retention.ts'
+import {
+  type MessageMeta,
+  type Trimmed,
+  discardFailure,
+  enforceLimits,
+  purgeStream,
+  sizeOf,
+} from './retention.ts'
 import type { Rows } from './rows.ts'
-import { idOf, seqOf, seqsMax } from './schema.ts'
+import { idOf, seqOf } from './schema.ts'
 import type {
   AppendOptions,
   Appended,
@@ -34,24 +41,6 @@ import type {
 import { type SubjectEntry, Subjects } from './subjects.ts'
 import type { StoreTime } from './time.ts'
 import { Waiting } from './waiting.ts'
-
-/** What eviction must know of a message. */
-export interface MessageMeta {
-  readonly subject: SubjectEntry
-  readonly bytes: number
-}
-
-export interface StreamParts {
-  readonly id: number
-  readonly account: string
-  readonly config: StreamConfig
-  readonly createdUs: number
-  readonly rows: Rows
-  readonly commit: Commit
-  readonly time: StoreTime
-  /** The stream is being written, inside the transaction. */
-  readonly onFlush: () => void
-}
 
 /** State and subjects are written after so many messages, not with every group. */
 const uncountedMax = 512
@@ -108,7 +97,8 @@ export class StoreStream implements Stream, Shelf, Participant {
     this.#reload()
     this.#flushedSeq = this.lastSeq
     this.readableSeq = this.lastSeq
-    this.#loadIds()
+    const windowStartUs = this.#windowStartUs()
+    this.dedupe.load(this.rows, idOf(this.id, this.seqAt(windowStartUs)), windowStartUs)
     if (this.#mustSave) this.saveSoon()
   }
 
@@ -127,12 +117,8 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   append(message: NewMessage, options: AppendOptions): Appended {
-    if (this.commit.sick) return { is: 'refused', error: insufficientStorage }
-    if (this.commit.full) return { is: 'refused', error: storeFailed('too many requests') }
-    if (this.lastSeq + 1 >= seqsMax) return { is: 'refused', error: insufficientStorage }
-    if (options.expectedStream !== undefined && options.expectedStream !== this.config.name) {
-      return { is: 'refused', error: streamNotMatch }
-    }
+    const closed = closedFor(this, options)
+    if (closed) return { is: 'refused', error: closed }
     const nowUs = Math.max(this.time.nowUs(), this.#lastTimeUs)
     const msgId = options.msgId ?? ''
     if (msgId !== '') {
@@ -176,19 +162,7 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   last(filter: string): StoredMessage | undefined {
-    const asked = this.reader.filter([filter])
-    if (asked.all) {
-      const row = this.rows.idBefore.get(
-        idOf(this.id, this.firstSeq),
-        idOf(this.id, this.readableSeq),
-      )
-      const seq = row ? seqOf(Number(row[0])) : 0
-      const found = this.reader.get(seq)
-      if (found || seq === 0) return found
-    }
-    const seqs = this.reader.lastPerSubject(asked, this.readableSeq)
-    const seq = seqs[seqs.length - 1]
-    return seq === undefined ? undefined : this.reader.get(seq)
+    return this.reader.last(this.reader.filter([filter]))
   }
 
   lastPerSubject(filters: readonly string[], uptoSeq: number): readonly number[] {
@@ -196,17 +170,7 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   count(filters: readonly string[], fromSeq: number): number {
-    const filter = this.reader.filter(filters)
-    const whole = this.readableSeq === this.lastSeq && this.messages > 0
-    if (filter.all && whole) {
-      if (fromSeq <= this.firstSeq) return this.messages
-      const span = this.lastSeq + 1 - this.firstSeq
-      if (span === this.messages) return Math.max(0, this.lastSeq + 1 - fromSeq)
-    }
-    if (!filter.all && whole && fromSeq <= this.firstSeq) {
-      return this.interned.matching(filter).reduce((sum, entry) => sum + entry.count, 0)
-    }
-    return this.reader.count(filter, fromSeq)
+    return this.reader.count(this.reader.filter(filters), fromSeq)
   }
 
   seqAt(timeUs: number): number {
@@ -339,17 +303,6 @@ export class StoreStream implements Stream, Shelf, Participant {
       return stored
     }
     return this.#waiting.firstOf(entry)
-  }
-
-  /** Whether its messages stand in the index of subjects; the index is built or dropped here. */
-  setKeyed(keyed: boolean): void {
-    if (keyed === this.keyed) return
-    this.settle()
-    this.keyed = keyed
-    const range = [idOf(this.id, 0), idOf(this.id + 1, 0)] as const
-    this.rows.db
-      .prepare('UPDATE message SET keyed = ? WHERE id >= ? AND id < ?')
-      .run(keyed ? 1 : 0, ...range)
   }
 
   /** Deleted: nothing of it is written any more. */
@@ -525,45 +478,17 @@ export class StoreStream implements Stream, Shelf, Participant {
 
   /** Messages that came after the state was last saved. */
   #countUncounted(): void {
-    const read = this.rows.db.prepare(
-      `SELECT id, subject, time, length(headers), length(payload) FROM message
-         WHERE id > ? AND id < ? ORDER BY id LIMIT 512`,
-    )
-    const end = idOf(this.id + 1, 0)
     this.#uncounted = 0
-    for (;;) {
-      const rows = read.all(idOf(this.id, this.lastSeq), end)
-      for (const row of rows) {
-        const [id = 0, subjectId = 0, timeUs = 0, headers = 0, payload = 0] = row.map(Number)
-        const subject = this.interned.byId(subjectId)
-        if (!subject) throw new Error(`message without its subject ${subjectId}`)
-        this.#count(subject, seqOf(id), timeUs, headers, payload)
-        this.lastSeq = seqOf(id)
-        this.#uncounted++
-      }
-      if (rows.length < 512) break
+    for (const [id, subjectId, timeUs, headers, payload] of this.rows.messagesAfter(
+      idOf(this.id, this.lastSeq),
+    )) {
+      const subject = this.interned.byId(subjectId)
+      if (!subject) throw new Error(`message without its subject ${subjectId}`)
+      this.lastSeq = seqOf(id)
+      this.#count(subject, this.lastSeq, timeUs, headers, payload)
+      this.#uncounted++
     }
     if (this.#uncounted > 0) this.#mustSave = true
-  }
-
-  /** Reads back the ids of the duplicate window. */
-  #loadIds(): void {
-    const cutoffUs = this.#windowStartUs()
-    const from = this.seqAt(cutoffUs)
-    const read = this.rows.db.prepare(
-      'SELECT id, time, headers FROM message WHERE id >= ? AND id <= ? ORDER BY id LIMIT 512',
-    )
-    const end = idOf(this.id, this.lastSeq)
-    for (let at = idOf(this.id, from); at <= end; ) {
-      const rows = read.all(at, end)
-      for (const [id, time, headers] of rows) {
-        const msgId = headers ? msgIdOf(headers as Buffer) : ''
-        this.dedupe.lastId = msgId
-        if (msgId !== '') this.dedupe.add(msgId, seqOf(Number(id)), Number(time), cutoffUs)
-        at = Number(id) + 1
-      }
-      if (rows.length === 0) break
-    }
   }
 
   /** Tells the listeners what went; 0: many. */
