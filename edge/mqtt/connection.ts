@@ -402,9 +402,8 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
       if (granted === null) this.#context.log.error(`${this.label} - ${refusal(filter)}`)
       return granted
     })
-    const answer = (error?: Error) => {
-      if (this.#state.is !== 'open') return
-      if (error) return this.refuse(error)
+    // A kept session's filters are promised only once they are on disk.
+    this.#whenKept(session, () => {
       this.#send(
         packets.suback(
           outcome.packetId,
@@ -419,20 +418,22 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
           session.deliverRetained(retained.topic, retained.payload, qos)
         }
       }
-    }
-    // A kept session's filters are promised only once they are on disk.
-    if (session.keptId === null) answer()
-    else this.#context.keeper.onDisk(answer)
+    })
   }
 
   #unsubscribe(session: Session, outcome: packets.FiltersOutcome): void {
     if (outcome.is === 'violation') return this.violation(outcome.violation)
     for (const { filter } of outcome.filters) session.unsubscribe(filter)
-    const answer = () => {
-      if (this.#state.is === 'open') this.#send(packets.unsuback(outcome.packetId))
-    }
-    if (session.keptId === null) answer()
-    else this.#context.keeper.onDisk(answer)
+    this.#whenKept(session, () => this.#send(packets.unsuback(outcome.packetId)))
+  }
+
+  /** Now, or for a kept session once everything it did so far is on disk. */
+  #whenKept(session: Session, answer: () => void): void {
+    if (session.keptId === null) return answer()
+    this.#context.keeper.onDisk(error => {
+      if (error) this.refuse(error)
+      else if (this.#state.is === 'open') answer()
+    })
   }
 
   /** PUBACK, and PUBREL of a QoS 2 publish; PUBREC and PUBCOMP answer what we never send. */
@@ -441,7 +442,8 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
     if (type === types.puback) return session.acknowledge(packetId)
     if (type !== types.pubrel) return
     session.release(packetId)
-    this.#sendShort(types.pubcomp, packetId)
+    // Forgotten before the client may use it again, also through a crash.
+    this.#whenKept(session, () => this.#sendShort(types.pubcomp, packetId))
   }
 
   #send(packet: Buffer): void {

@@ -51,6 +51,7 @@ const retainFlag = 0x01
 const packetIdMax = 65_535
 /** Messages read from the backlog at a time. */
 const batchMax = 64
+const batchBytes = 256 * 1024
 const delayMsMinBusy = 100
 
 export class Session implements FilterOwner {
@@ -66,6 +67,8 @@ export class Session implements FilterOwner {
   readonly #context: MqttContext
   #connection: Downlink | null = null
   readonly #onTheWay = new Map<number, OnTheWay>()
+  /** On the way to an earlier connection and not yet sent again to this one; the next one last. */
+  #unsent: number[] = []
   #packetId = 0
   /** The newest message that has been given to the window. */
   #sentSeq = 0
@@ -138,7 +141,7 @@ export class Session implements FilterOwner {
 
   /** After CONNACK: first what was on the way, in order [MQTT-4.4.0-1] [MQTT-4.6.0-1]. */
   resume(): void {
-    for (const packetId of [...this.#onTheWay.keys()]) this.#sendAgain(packetId)
+    this.#unsent = [...this.#onTheWay.keys()].reverse()
     this.pump()
     this.#watch()
   }
@@ -146,6 +149,7 @@ export class Session implements FilterOwner {
   /** The client has gone; a kept session goes on taking QoS 1 messages. */
   detach(): void {
     this.#connection = null
+    this.#unsent = []
     this.#timer?.cancel()
     this.#timer = null
     for (const filter of this.filters.values()) {
@@ -231,14 +235,28 @@ export class Session implements FilterOwner {
 
   /** Sends what waits, as far as window and connection allow. */
   pump(): void {
+    while (this.#unsent.length > 0) {
+      if (this.#connection?.congested !== false) return
+      this.#sendAgain(this.#unsent.pop() ?? 0)
+    }
     const windowMax = this.#context.options.max_ack_pending
-    const batch = Math.min(batchMax, Math.ceil(windowMax / 2))
     while (this.#connection?.congested === false && this.#sentSeq < this.backlog.lastSeq) {
+      const batch = this.#batch(windowMax)
       if (this.#onTheWay.size > windowMax - batch) return
       const messages = this.backlog.read(this.#sentSeq, batch)
-      for (const message of messages) this.#sendStored(message)
+      for (const message of messages) {
+        if (this.#connection?.congested !== false) return
+        this.#sendStored(message)
+      }
       if (messages.length < batch) this.#sentSeq = this.backlog.lastSeq
     }
+  }
+
+  /** Messages to read at a time: few when they are large, as they are in memory at once. */
+  #batch(windowMax: number): number {
+    const { messages, bytes } = this.backlog
+    const fitting = Math.max(1, Math.floor((batchBytes * messages) / Math.max(1, bytes)))
+    return Math.min(batchMax, fitting, Math.ceil(windowMax / 2))
   }
 
   /** QoS 2 towards us: false when this packet identifier is under way already [MQTT-4.3.3-2]. */
@@ -262,7 +280,7 @@ export class Session implements FilterOwner {
     receipt: Receipt | null,
   ): void {
     const { keeper, counters, options } = this.#context
-    const isCaughtUp = this.#sentSeq === this.backlog.lastSeq
+    const isCaughtUp = this.#sentSeq === this.backlog.lastSeq && this.#unsent.length === 0
     const droppedBefore = this.backlog.dropped
     const seq = this.backlog.append(topic, payload, retain)
     counters.droppedMsgs += this.backlog.dropped - droppedBefore

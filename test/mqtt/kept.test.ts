@@ -90,6 +90,22 @@ spec('mqtt kept session', it => {
     assert.equal(nats, [])
   })
 
+  it('lets a QoS 2 identifier be used again only when it is forgotten on disk', () => {
+    const talk = new Talk()
+    const nats = talk.listen('t')
+    const peer = talk.connect('p', kept)
+    peer.publish('t', 'x', 2, 9)
+    peer.expect(fresh, 'pubrec #9')
+    talk.keeper.auto = false
+    peer.send({ cmd: 'pubrel', messageId: 9 })
+    peer.expect()
+    talk.keeper.sync()
+    peer.expect('pubcomp #9')
+    talk.keeper.restart()
+    assert.equal(talk.keeper.sessions()[0]?.received, [])
+    assert.is(nats.length, 1)
+  })
+
   it('brings retained messages back', () => {
     const talk = new Talk()
     talk.connect('p').publish('r/x', 'kept', 1, 1, true)
@@ -208,6 +224,32 @@ spec('mqtt window', it => {
       for (const line of lines) peer.send(puback(Number(/#(\d+)/.exec(line)?.[1])))
     }
     assert.is(seen, 100)
+  })
+
+  it('sends a large backlog again in portions that the connection can take', () => {
+    const talk = new Talk({ pendingBytesMax: 1024 * 1024 })
+    const first = talk.connect('s', kept)
+    first.subscribe('t', 1)
+    first.lines()
+    for (let i = 0; i < 50; i++) talk.post('t', 'x'.repeat(100_000))
+    while (first.lines().length > 0);
+    assert.is([...talk.gateway.sessions][0]?.onTheWay, 50)
+    first.cut()
+    for (let i = 0; i < 30; i++) talk.post('t', 'y'.repeat(100_000))
+    const second = talk.dial()
+    second.reads = false
+    second.send({ cmd: 'connect', clientId: 's', clean: false, keepalive: 0 })
+    talk.turn.end()
+    const [connection] = [...talk.gateway.connections.values()]
+    assert.ok((connection?.pendingBytes ?? 0) <= 1024 * 1024)
+    assert.not.ok(second.isClosed)
+    second.unblock()
+    const ids: string[] = []
+    for (let lines = second.lines(); lines.length > 0; lines = second.lines()) {
+      for (const line of lines) ids.push(/#\d+( dup)?/.exec(line)?.[0] ?? line)
+    }
+    const expected = [...Array(80).keys()].map(i => `#${i + 1}${i < 50 ? ' dup' : ''}`)
+    assert.equal(ids, [present, ...expected])
   })
 
   it('cuts off a client that does not read its QoS 0 messages, and only that one', () => {

@@ -202,6 +202,17 @@ spec('mqtt publish and subscribe', it => {
     peer.expect(connected, 'suback #1 0', 'suback #1 1', 't q1 #1 once')
   })
 
+  it('sends a copy for each overlapping filter, with the QoS of that filter', () => {
+    // [MQTT-3.3.5-1] allows it, and nats-server does it.
+    const talk = new Talk()
+    const peer = talk.connect('a')
+    peer.subscribe('t/#', 0)
+    peer.subscribe('t/+', 1)
+    talk.post('t.x', 'twice')
+    const lines = peer.lines().slice(3).sort()
+    assert.equal(lines, ['t/x q0 twice', 't/x q1 #1 twice'])
+  })
+
   it('unsubscribes', () => {
     const talk = new Talk()
     const peer = talk.connect('a')
