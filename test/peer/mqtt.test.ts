@@ -30,15 +30,11 @@ function client(port: number, options: Options = {}): Promise<MqttClient> {
 function collect(from: MqttClient) {
   const lines: string[] = []
   const waiting = new Set<() => void>()
-  from.on(
-    'message',
-    (topic, payload, packet) => {
-      const flags = `${packet.retain ? ' retain' : ''}`
-      lines.push(`${topic} q${packet.qos}${flags} ${payload}`)
-      for (const look of waiting) look()
-    },
-    programsMsMax,
-  )
+  from.on('message', (topic, payload, packet) => {
+    const flags = packet.retain ? ' retain' : ''
+    lines.push(`${topic} q${packet.qos}${flags} ${payload}`)
+    for (const look of waiting) look()
+  })
   const until = (count: number) =>
     new Promise<void>(resolve => {
       const look = () => {
