@@ -52,9 +52,15 @@ const remoteBlock = {
   deny_imports: {
     type: 'strings',
     default: [],
+    aliases: ['deny_import'],
     about: 'Subjects that never come in from the hub.',
   },
-  deny_exports: { type: 'strings', default: [], about: 'Subjects that never go to the hub.' },
+  deny_exports: {
+    type: 'strings',
+    default: [],
+    aliases: ['deny_export'],
+    about: 'Subjects that never go to the hub.',
+  },
   no_randomize: {
     type: 'boolean',
     default: false,
@@ -68,14 +74,27 @@ const remoteBlock = {
     about: "Time to wait for the hub's INFO.",
   },
   compression: uncompressed,
-  ws_compression: { type: 'unsupported', about: 'Remotes do not use WebSocket.' },
-  ws_no_masking: { type: 'unsupported', about: 'Remotes do not use WebSocket.' },
+  ws_compression: {
+    type: 'unsupported',
+    aliases: ['ws_compress', 'websocket_compress', 'websocket_compression'],
+    about: 'Remotes do not use WebSocket.',
+  },
+  ws_no_masking: {
+    type: 'unsupported',
+    aliases: ['websocket_no_masking'],
+    about: 'Remotes do not use WebSocket.',
+  },
   proxy: { type: 'unsupported', about: 'Remotes do not use WebSocket.' },
   jetstream_cluster_migrate: {
     type: 'ignored',
+    aliases: ['js_cluster_migrate'],
     about: 'There is no JetStream cluster to migrate.',
   },
-  isolate_leafnode_interest: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  isolate_leafnode_interest: {
+    type: 'unsupported',
+    aliases: ['isolate'],
+    about: 'A key of nats-server 2.12.',
+  },
   request_isolation: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
   disabled: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
   ignore_discovered_servers: { type: 'unsupported', about: 'A key of nats-server 2.14.' },
@@ -90,7 +109,7 @@ export const leafnodesBlock = {
   tls: noListener,
   advertise: { ...noListener, aliases: ['leafnode_advertise'] },
   no_advertise: noListener,
-  min_version: noListener,
+  min_version: { ...noListener, aliases: ['minimum_version'] },
   reconnect: {
     type: 'duration',
     default: 1000,

@@ -7,7 +7,11 @@ const known = {
   cipher_suites: { type: 'unsupported', about: "Node's own list of suites counts." },
   curve_preferences: { type: 'unsupported', about: "Node's own list of curves counts." },
   pinned_certs: { type: 'unsupported', about: 'Certificates are checked against ca_file.' },
-  certs: { type: 'unsupported', about: 'One certificate only: use cert_file and key_file.' },
+  certs: {
+    type: 'unsupported',
+    aliases: ['certificates'],
+    about: 'One certificate only: use cert_file and key_file.',
+  },
   verify_and_map: { type: 'unsupported', about: 'Users are not taken from certificates.' },
   verify_cert_and_check_known_urls: { type: 'unsupported', about: 'For clusters and gateways.' },
   allow_insecure_cipher_suites: { type: 'unsupported', about: 'Insecure suites stay off.' },
