@@ -13,10 +13,11 @@ import { systemAccountName } from '../account/account.ts'
 import type { Timer } from '../base/clock.ts'
 import { newSubscription } from '../broker/post.ts'
 import { publish } from '../broker/publish.ts'
-import type { InterestWatcher, Message, Origin, RemoteSink, Subscription } from '../message.ts'
-import { hasWildcard, isPattern } from '../subject/subject.ts'
+import type { Message, Origin, RemoteSink, Subscription } from '../message.ts'
+import { isPattern } from '../subject/subject.ts'
 import * as wireErrors from '../wire/errors.ts'
 import type { LinkContext } from './context.ts'
+import { LeafBorder } from './leaf-border.ts'
 import { LeafEncoder, restoreSubject } from './leaf-encode.ts'
 import {
   connectLine,
@@ -26,16 +27,9 @@ import {
   readHubInfo,
 } from './leaf-handshake.ts'
 import { LeafHealth } from './leaf-health.ts'
-import { LeafInterest } from './leaf-interest.ts'
 import { type LeafOperations, LeafParser } from './leaf-parser.ts'
-import {
-  everything,
-  jetstreamDenies,
-  LeafPermissions,
-  loopPrefix,
-  type SubjectLists,
-  withDenies,
-} from './leaf-permissions.ts'
+import { loopPrefix } from './leaf-permissions.ts'
+import { loopDelayMs, refusalOf } from './leaf-refusals.ts'
 import { Outbox } from './outbox.ts'
 import { PacedSink } from './paced.ts'
 import type { LinkSocket, SocketOwner } from './socket.ts'
@@ -46,12 +40,6 @@ const lineBytesMax = 64 * 1024
 const secondInfoMsMax = 10_000
 /** What a hub may subscribe to here, when max_subscriptions sets no limit. */
 const subscriptionsMaxDefault = 1_000_000
-
-/** Delays before the next dial that certain ends ask for, as nats-server has them. */
-const loopDelayMs = 30_000
-const sameClusterDelayMs = 30_000
-const refusedDelayMs = 30_000
-const minVersionDelayMs = 5_000
 
 /** What a leaf link needs of the server. */
 export type LeafContext = Pick<
@@ -85,7 +73,7 @@ type State =
   | { readonly is: 'open' }
   | { readonly is: 'closed' }
 
-export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher, SocketOwner {
+export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
   readonly kind = 'leaf'
   readonly remote = true
   readonly echo = false
@@ -112,11 +100,8 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
   readonly #parser: LeafParser
   readonly #health: LeafHealth
   readonly #encoder = new LeafEncoder()
-  readonly #interest: LeafInterest
+  readonly #border: LeafBorder
   #info: HubInfo
-  #permissions = new LeafPermissions(everything, everything)
-  #imports: SubjectLists = everything
-  #exports: SubjectLists = everything
   #state: State = { is: 'closed' }
   #isEnded = false
   #nextDialMs = 0
@@ -142,7 +127,11 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
     this.#outbox = new Outbox(this, paced, turn, pool, limits.pendingBytesMax)
     this.#parser = new LeafParser(this, { lineBytesMax, payloadBytesMax: limits.payloadBytesMax })
     this.#health = new LeafHealth(this, paced, clock, limits.keepalive)
-    this.#interest = new LeafInterest(line => this.#outbox.appendText(line))
+    this.#border = new LeafBorder(
+      options,
+      line => this.#outbox.appendText(line),
+      subscription => this.#forwards(subscription),
+    )
   }
 
   /** Answers the hub's first INFO with CONNECT and starts reading. */
@@ -225,7 +214,8 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
     if (this.#state.is === 'handshake') this.#state.timer.cancel()
     this.#state = { is: 'closed' }
     const { account } = this.#options
-    account.unwatch(this)
+    account.unwatch(this.#border)
+    this.#border.close()
     for (const subscription of this.subscriptions.values()) account.unsubscribe(subscription)
     this.subscriptions.clear()
     this.#parser.stop()
@@ -243,7 +233,7 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
   message(message: Message): void {
     this.inMsgs++
     this.inBytes += message.payloadEnd - message.bodyStart
-    if (this.#state.is !== 'open' || !this.#permissions.mayReceive(message.target)) return
+    if (this.#state.is !== 'open' || !this.#border.mayReceive(message.target)) return
     if (message.reply !== '') restoreSubject(message)
     publish(this.#options.account, message, this)
   }
@@ -260,7 +250,7 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
       return
     }
     // A literal that we may not send needs no subscription: nothing of it could leave.
-    if (!hasWildcard(subject) && !this.#mightSend(subject)) return
+    if (!this.#border.mightSend(subject)) return
     const max = this.#context.limits.subscriptionsMax || subscriptionsMaxDefault
     if (this.subscriptions.size >= max) {
       return this.#sendError(wireErrors.subscriptionsExceeded.text)
@@ -285,11 +275,7 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
     const before = this.#info
     // Name, domain and limits stand in every INFO; the nonce only in the first.
     this.#info = { ...info, nonce: before.nonce, headers: info.headers || before.headers }
-    if (info.imports !== null || info.exports !== null) {
-      this.#imports = info.imports ?? everything
-      this.#exports = info.exports ?? everything
-      if (this.#state.is === 'open') this.#newPermissions(true)
-    }
+    this.#border.inform(this.#info)
     this.#owner.informed(this, this.#info)
     if (info.connectInfo && this.#state.is === 'handshake') this.#open(this.#info)
   }
@@ -310,17 +296,14 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
   error(text: string): void {
     this.#context.log.error(`${this.label} - Leafnode Error '${text}'`)
     if (text.includes('Loop detected')) return this.#loop(false)
-    for (const { says, delayMs, about } of refusals) {
-      if (!text.includes(says)) continue
-      this.#nextDialMs = delayMs
-      if (about === '') return
-      const { log } = this.#context
-      log.error(
-        `${this.label} - Leafnode connection dropped ${about}. ` +
-          `Delaying attempt to reconnect for ${delayMs / 1000}s`,
-      )
-      return
-    }
+    const refusal = refusalOf(text)
+    if (refusal === undefined) return
+    this.#nextDialMs = refusal.delayMs
+    if (refusal.about === '') return
+    this.#context.log.error(
+      `${this.label} - Leafnode connection dropped ${refusal.about}. ` +
+        `Delaying attempt to reconnect for ${refusal.delayMs / 1000}s`,
+    )
   }
 
   violation(error: wireErrors.WireError): void {
@@ -342,7 +325,7 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
   }
 
   deliver(message: Message, _: Subscription, queues: readonly string[] | null): void {
-    if (this.#state.is !== 'open' || !this.#permissions.maySend(message.target)) return
+    if (this.#state.is !== 'open' || !this.#border.maySend(message.target)) return
     const stripHeaders = !this.#info.headers
     const bytes = message.payloadEnd - (stripHeaders ? message.payloadStart : message.bodyStart)
     if (bytes > this.#info.payloadBytesMax) return this.#oversized(message, bytes)
@@ -350,17 +333,6 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
     this.outBytes += bytes
     this.#encoder.encode(this.#outbox, message, queues, stripHeaders)
     this.#health.sent()
-  }
-
-  subscribed(subscription: Subscription): void {
-    if (this.#state.is !== 'open' || !this.#forwards(subscription)) return
-    const { subject, queue, weight } = subscription
-    if (this.#permissions.mayAdvertise(subject, queue)) this.#interest.add(subject, queue, weight)
-  }
-
-  unsubscribed(subscription: Subscription): void {
-    if (this.#state.is !== 'open' || !this.#forwards(subscription)) return
-    this.#interest.remove(subscription.subject, subscription.queue, subscription.weight)
   }
 
   /** The hub does not keep up: cut it off rather than grow or wait (invariant 4). */
@@ -398,45 +370,15 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
     if (this.#state.is === 'handshake') this.#state.timer.cancel()
     const { account, identity } = this.#options
     const { log } = this.#context
-    if (account.name !== systemAccountName && !this.#sharesDomain(info)) {
+    if (account.name !== systemAccountName && !this.#border.sharesDomain(info)) {
       const domains = `local "${identity.domain}", remote "${info.domain}"`
       log.info(`${this.label} - JetStream using domains: ${domains}`)
     }
     this.#state = { is: 'open' }
-    this.#newPermissions(false)
-    account.watch(this)
-    this.#tellInterest()
+    account.watch(this.#border)
+    this.#border.open(info)
     this.#health.start()
     this.#owner.opened(this)
-  }
-
-  #sharesDomain(info: HubInfo): boolean {
-    const { identity } = this.#options
-    return identity.jetstream && identity.domain === info.domain
-  }
-
-  /** From the hub's lists, our own denies and the JetStream subjects that stay at home. */
-  #newPermissions(tell: boolean): void {
-    const { account, identity, denyExports, denyImports } = this.#options
-    const domain = identity.jetstream && !this.#sharesDomain(this.#info) ? identity.domain : ''
-    const denies = jetstreamDenies(account.name === systemAccountName, domain)
-    this.#permissions = new LeafPermissions(
-      withDenies(this.#imports, [...denyImports, ...denies.both]),
-      withDenies(this.#exports, [...denyExports, ...denies.both, ...denies.exports]),
-    )
-    if (tell) this.#tellInterest()
-  }
-
-  #tellInterest(): void {
-    this.#interest.replace(this.#advertised(), [this.#options.loopSubject])
-  }
-
-  *#advertised(): Generator<Subscription> {
-    for (const subscription of this.#options.account.sublist) {
-      const { subject, queue } = subscription
-      if (!this.#forwards(subscription)) continue
-      if (this.#permissions.mayAdvertise(subject, queue)) yield subscription
-    }
   }
 
   /** Does the peer have to know of it? A spoke speaks for its own clients and leafs only. */
@@ -447,11 +389,6 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
     const isSameCluster = sink.remoteCluster !== '' && sink.remoteCluster === this.remoteCluster
     if (isSameCluster) return false
     return !this.isSpoke || !sink.isSpoke || subject.startsWith(loopPrefix)
-  }
-
-  #mightSend(subject: string): boolean {
-    if (this.#state.is !== 'open' || subject.startsWith(loopPrefix)) return true
-    return this.#permissions.maySend(subject)
   }
 
   #oversized(message: Message, bytes: number): void {
@@ -485,24 +422,3 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, InterestWatcher
     this.#outbox.appendText(`-ERR '${text}'\r\n`)
   }
 }
-
-/** -ERR texts of a hub after which dialling again at once is pointless. */
-const refusals: readonly {
-  readonly says: string
-  readonly delayMs: number
-  /** '' = the -ERR itself has said it. */
-  readonly about: string
-}[] = [
-  {
-    says: 'remote leafnode has same cluster name',
-    delayMs: sameClusterDelayMs,
-    about: 'with same cluster name error',
-  },
-  {
-    says: 'minimum version required',
-    delayMs: minVersionDelayMs,
-    about: 'due to minimum version requirement',
-  },
-  { says: 'Permissions Violation', delayMs: refusedDelayMs, about: '' },
-  { says: 'Duplicate Remote LeafNode Connection', delayMs: refusedDelayMs, about: '' },
-]

@@ -6,14 +6,18 @@ export class CutProxy {
   port = 0
   /** Connections cut so far. */
   cuts = 0
-  /** Where connections go on to. */
-  targetPort = 0
+  /** Where connections go on to; may be set once it is known. */
+  targetPort: number
   #server: Server | null = null
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #isDown = false
   /** Bytes that may still pass from the dialler before the next cut; each cut takes the next. */
   #cutAfterBytes: number[] = []
   #leftBytes = Number.POSITIVE_INFINITY
+
+  constructor(targetPort = 0) {
+    this.targetPort = targetPort
+  }
 
   async start(): Promise<void> {
     const server = createServer(socket => this.#accept(socket))

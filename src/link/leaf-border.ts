@@ -1,0 +1,111 @@
+// The border of a leaf connection: what may cross it, and what the other side has been told we
+// want. Made when the handshake is done; asked for every message (reference 4.8).
+
+import type { Account } from '../account/account.ts'
+import { systemAccountName } from '../account/account.ts'
+import type { InterestWatcher, Subscription } from '../message.ts'
+import { hasWildcard } from '../subject/subject.ts'
+import type { HubInfo, LeafIdentity } from './leaf-handshake.ts'
+import { LeafInterest } from './leaf-interest.ts'
+import {
+  everything,
+  jetstreamDenies,
+  LeafPermissions,
+  loopPrefix,
+  type SubjectLists,
+  withDenies,
+} from './leaf-permissions.ts'
+
+export interface BorderOptions {
+  readonly account: Account
+  readonly identity: LeafIdentity
+  readonly denyImports: readonly string[]
+  readonly denyExports: readonly string[]
+  /** The account's own `$LDS.…`. */
+  readonly loopSubject: string
+}
+
+export class LeafBorder implements InterestWatcher {
+  readonly #options: BorderOptions
+  readonly #interest: LeafInterest
+  /** Does the peer have to know of the subscription at all? The link's role decides. */
+  readonly #forwards: (subscription: Subscription) => boolean
+  #imports: SubjectLists = everything
+  #exports: SubjectLists = everything
+  #permissions = new LeafPermissions(everything, everything)
+  #isOpen = false
+
+  constructor(
+    options: BorderOptions,
+    send: (line: string) => void,
+    forwards: (subscription: Subscription) => boolean,
+  ) {
+    this.#options = options
+    this.#interest = new LeafInterest(send)
+    this.#forwards = forwards
+  }
+
+  /** Are the two JetStreams one, by their domain's name? */
+  sharesDomain(info: HubInfo): boolean {
+    const { identity } = this.#options
+    return identity.jetstream && identity.domain === info.domain
+  }
+
+  /** Takes the lists of an INFO; an open border is told at once. */
+  inform(info: HubInfo): void {
+    if (info.imports === null && info.exports === null) return
+    this.#imports = info.imports ?? everything
+    this.#exports = info.exports ?? everything
+    if (this.#isOpen) this.open(info)
+  }
+
+  /** Settles what may cross, and tells the peer all that we want. */
+  open(info: HubInfo): void {
+    const { account, identity, denyExports, denyImports, loopSubject } = this.#options
+    const domain = identity.jetstream && !this.sharesDomain(info) ? identity.domain : ''
+    const denies = jetstreamDenies(account.name === systemAccountName, domain)
+    this.#permissions = new LeafPermissions(
+      withDenies(this.#imports, [...denyImports, ...denies.both]),
+      withDenies(this.#exports, [...denyExports, ...denies.both, ...denies.exports]),
+    )
+    this.#isOpen = true
+    this.#interest.replace(this.#advertised(), [loopSubject])
+  }
+
+  close(): void {
+    this.#isOpen = false
+  }
+
+  maySend(subject: string): boolean {
+    return this.#permissions.maySend(subject)
+  }
+
+  mayReceive(subject: string): boolean {
+    return this.#permissions.mayReceive(subject)
+  }
+
+  /** Could anything the peer subscribed to ever be sent? A wildcard is filtered message by message. */
+  mightSend(subject: string): boolean {
+    if (!this.#isOpen || hasWildcard(subject) || subject.startsWith(loopPrefix)) return true
+    return this.#permissions.maySend(subject)
+  }
+
+  subscribed(subscription: Subscription): void {
+    if (!this.#isOpen || !this.#forwards(subscription)) return
+    const { subject, queue, weight } = subscription
+    if (this.#permissions.mayAdvertise(subject, queue)) this.#interest.add(subject, queue, weight)
+  }
+
+  unsubscribed(subscription: Subscription): void {
+    if (!this.#isOpen || !this.#forwards(subscription)) return
+    this.#interest.remove(subscription.subject, subscription.queue, subscription.weight)
+  }
+
+  *#advertised(): Generator<Subscription> {
+    for (const subscription of this.#options.account.sublist) {
+      const { subject, queue } = subscription
+      if (!this.#forwards(subscription)) continue
+      if (this.#permissions.mayAdvertise(subject, queue)) yield subscription
+    }
+  }
+}
