@@ -41,8 +41,8 @@ export function streamConfig(more: Partial<StreamConfig> & { name: string }): St
   }
 }
 
-export function temporaryDir(): string {
-  return fs.mkdtempSync(path.join(os.tmpdir(), 'nats-edge-store-'))
+export function temporaryDir(parent = os.tmpdir()): string {
+  return fs.mkdtempSync(path.join(parent, 'nats-edge-store-'))
 }
 
 /** A store with a fake clock; `done` verifies, closes and removes it. */
