@@ -16,7 +16,9 @@ spec('client TLS', it => {
     try {
       const client = await connect({ servers, tls: { caFile: files.ca }, reconnect: false })
       const answers = client.subscribe('echo', {
-        callback: (_error, message) => message.respond(message.data),
+        callback: (_error, message) => {
+          message.respond(message.data)
+        },
       })
       assert.is((await client.request('echo', 'hello')).string(), 'hello')
       answers.unsubscribe()
