@@ -9,7 +9,7 @@
 // a turn's worth is delivered in one go and saved in one row. What one turn may deliver is
 // bounded, and so is what may wait for an ack, even where max_ack_pending says it is not.
 
-import type { Clock, Timer } from '../../../src/base/clock.ts'
+import type { Timer } from '../../../src/base/clock.ts'
 import type { TurnJob } from '../../../src/base/turn.ts'
 import type { StoredMessage, Stream, StreamListener } from '../shapes.ts'
 import { type AckedMessage, ackVerb, nakDelayMs, readAckNumbers, termReason } from './ack.ts'
@@ -18,6 +18,7 @@ import { Cursor } from './cursor.ts'
 import { Floor } from './floor.ts'
 import type { ConsumerState, Kept, StoredConsumer } from './keeper.ts'
 import type { Outlet, OutletOwner } from './outlet.ts'
+import type { ConsumerOwner } from './owner.ts'
 import { Pace } from './pace.ts'
 import { type Pending, PendingMessages } from './pending.ts'
 import { Redelivery, ackWaitMs, isLastDelivery } from './redelivery.ts'
@@ -29,28 +30,8 @@ const turnMessagesMax = 512
 const turnBytesMax = 2 * 1024 * 1024
 const deletedReason = 'Unacknowledged message was deleted'
 
-/** What a consumer needs of the room around it. */
-export interface ConsumerOwner {
-  readonly clock: Clock
-  /** The end of this turn, and of the next one. */
-  soon(job: TurnJob): void
-  later(job: TurnJob): void
-  nowUs(): number
-  saveSoon(consumer: Consumer): void
-  saveNow(consumer: Consumer): void
-  /** Calls back when what was saved is on disk. */
-  onDisk(consumer: Consumer, done: (error?: Error) => void): void
-  /** Work-queue and interest streams: this consumer needs the message no more. */
-  acked(consumer: Consumer, seq: number): void
-  advise(consumer: Consumer, event: string, type: string, fields: Fields): void
-  /** It has been unused for longer than its threshold. */
-  expired(consumer: Consumer): void
-}
-
-type Fields = Readonly<Record<string, unknown>>
-
 export interface ConsumerParts {
-  readonly owner: ConsumerOwner
+  readonly owner: ConsumerOwner<Consumer>
   readonly stream: Stream
   readonly name: string
   readonly createdUs: number
@@ -75,7 +56,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   nextConsumerSeq = 1
   lastDeliveredUs = 0
   lastAckedUs = 0
-  readonly #owner: ConsumerOwner
+  readonly #owner: ConsumerOwner<Consumer>
   readonly #sender: Sender
   readonly #redelivery: Redelivery
   readonly #floor = new Floor()
@@ -83,6 +64,9 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   #pace: Pace
   #paceTimer: Timer | null = null
   #answers: string[] = []
+  /** Times are taken once for many deliveries or acks. */
+  #hasDelivered = false
+  #hasAcked = false
   readonly #acked: AckedMessage = { deliveries: 0, streamSeq: 0, consumerSeq: 0 }
 
   constructor(parts: ConsumerParts) {
@@ -118,7 +102,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.lastDeliveredUs = state.lastDeliveredUs
     this.lastAckedUs = state.lastAckedUs
     this.#pace = new Pace(this.config, this.stream.state().lastSeq)
-    const dueMs = this.#owner.clock.monotonicMs() + ackWaitMs(this.config, 1)
+    const dueMs = this.#nowMs() + ackWaitMs(this.config, 1)
     for (const [chunk, entries] of stored.chunks) this.pending.restore(chunk, entries, dueMs)
     this.#redelivery.armNext()
   }
@@ -213,6 +197,10 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.wake()
   }
 
+  #nowMs(): number {
+    return this.#owner.clock.monotonicMs()
+  }
+
   get #isLimits(): boolean {
     return this.stream.config.retention === 'limits'
   }
@@ -226,7 +214,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   }
 
   #deliver(): void {
-    const nowMs = this.#owner.clock.monotonicMs()
+    const nowMs = this.#nowMs()
     let messages = turnMessagesMax
     let bytes = turnBytesMax
     let isBlocked = false
@@ -239,7 +227,10 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         continue
       }
       const room = Math.min(wanted, messages, this.#ackRoom())
-      if (room <= 0) return this.outlet.settled(nowMs, false)
+      if (room <= 0) {
+        this.#delivered()
+        return this.outlet.settled(nowMs, false)
+      }
       const batch = this.cursor.fetch(this.#pace.isOn ? 1 : room)
       if (batch.length === 0) break
       for (const message of batch) {
@@ -250,9 +241,18 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         if (bytes <= 0) break
       }
     }
+    this.#delivered()
     const isCut = messages <= 0 || bytes <= 0
     this.outlet.settled(nowMs, !isCut && !this.pending.hasQueued && this.cursor.isDry)
     if (isCut && !isBlocked) this.#owner.later(this)
+  }
+
+  /** A round is over: what it delivered is noted once. */
+  #delivered(): void {
+    if (!this.#hasDelivered) return
+    this.#hasDelivered = false
+    this.lastDeliveredUs = this.#owner.nowUs()
+    this.#owner.saveSoon(this)
   }
 
   /** How many more may wait for an ack. */
@@ -319,8 +319,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
       return false
     }
     if (this.#pace.isOn) this.#pace.sent(message, size, nowMs)
-    this.lastDeliveredUs = this.#owner.nowUs()
-    this.#owner.saveSoon(this)
+    this.#hasDelivered = true
     return true
   }
 
@@ -361,8 +360,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   ack(subject: string, from: number, reply: string, body: Buffer): void {
     const acked = this.#acked
     if (this.closed || !readAckNumbers(subject, from, acked)) return
-    const nowMs = this.#owner.clock.monotonicMs()
-    this.outlet.touched(nowMs)
+    this.outlet.touched()
     const { streamSeq, consumerSeq, deliveries } = acked
     switch (ackVerb(body)) {
       case 'ack':
@@ -370,13 +368,13 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         break
       case 'next':
         this.#takeAck(streamSeq, consumerSeq)
-        this.outlet.request(reply, body.subarray('+NXT'.length), nowMs)
+        this.outlet.request(reply, body.subarray('+NXT'.length), this.#nowMs())
         return
       case 'nak':
         this.#takeNak(streamSeq, consumerSeq, deliveries, body)
         break
       case 'progress':
-        this.#takeProgress(streamSeq, nowMs)
+        this.#takeProgress(streamSeq)
         break
       case 'term': {
         const isTaken = this.#takeAck(streamSeq, consumerSeq)
@@ -409,7 +407,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
       if (!isKnown && !wasGivenUp) return true
       if (!this.#isLimits) this.#owner.acked(this, seq)
     }
-    this.lastAckedUs = this.#owner.nowUs()
+    this.#hasAcked = true
     this.#owner.saveSoon(this)
     if (!hadRoom) this.wake()
     return true
@@ -431,14 +429,15 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
       this.wake()
       return
     }
-    const dueMs = this.#owner.clock.monotonicMs() + delayMs
+    const dueMs = this.#nowMs() + delayMs
     this.pending.postpone(entry, dueMs)
     this.#redelivery.arm(dueMs)
   }
 
-  #takeProgress(seq: number, nowMs: number): void {
+  #takeProgress(seq: number): void {
     const entry = this.pending.get(seq)
-    if (entry) this.pending.postpone(entry, nowMs + ackWaitMs(this.config, entry.deliveries))
+    if (!entry) return
+    this.pending.postpone(entry, this.#nowMs() + ackWaitMs(this.config, entry.deliveries))
   }
 
   /** keeps invariant 1: the answer leaves when the ack is on disk. */
@@ -476,6 +475,8 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
 
   state(): ConsumerState {
     this.#settleFloor()
+    if (this.#hasAcked) this.lastAckedUs = this.#owner.nowUs()
+    this.#hasAcked = false
     return {
       deliveredConsumerSeq: this.nextConsumerSeq - 1,
       deliveredStreamSeq: this.cursor.nextSeq - 1,

@@ -12,11 +12,12 @@ import { matches, overlaps } from '../../../src/subject/subject.ts'
 import type { JetStreamAccount } from '../api/request.ts'
 import type { ApiError, Stream, StreamConfig } from '../shapes.ts'
 import { type ConsumerConfig, checkConfig, checkName, checkUpdate, filtersOf } from './config.ts'
-import { Consumer, type ConsumerOwner } from './consumer.ts'
+import { Consumer } from './consumer.ts'
 import { type AccountDoors, Doors } from './doors.ts'
 import * as errors from './errors.ts'
 import type { ConsumerKeeper } from './keeper.ts'
 import type { Outlet, OutletOwner } from './outlet.ts'
+import type { ConsumerOwner } from './owner.ts'
 import { PullOutlet } from './pull.ts'
 import { PushOutlet } from './push.ts'
 import { Sender } from './sender.ts'
@@ -39,7 +40,7 @@ export interface GroupParts {
 
 type Fields = Readonly<Record<string, unknown>>
 
-export class ConsumerGroup implements ConsumerOwner {
+export class ConsumerGroup implements ConsumerOwner<Consumer> {
   readonly clock: Clock
   readonly consumers = new Map<string, Consumer>()
   readonly #parts: GroupParts

@@ -14,7 +14,7 @@ export interface Outlet {
   /** After a round. `isDry`: there is nothing more, rather than no room for more. */
   settled(nowMs: number, isDry: boolean): void
   /** Some message of the consumer was acknowledged: it is in use. */
-  touched(nowMs: number): void
+  touched(): void
   /** A pull request came. */
   request(reply: string, body: Buffer, nowMs: number): void
   /** The config has changed. */

@@ -32,6 +32,8 @@ export class PullOutlet implements Outlet {
   #timerDueMs = never
   #inactivity: Timer | null = null
   #activeMs: number
+  /** Acks came since `#activeMs`; when, nobody needs to know exactly. */
+  #isTouched = false
   #prunedMs = 0
 
   constructor(owner: OutletOwner, sender: Sender, clock: Clock, config: () => ConsumerConfig) {
@@ -78,8 +80,8 @@ export class PullOutlet implements Outlet {
     if (this.#waiting.count > 0) this.#arm(this.#waiting.check(nowMs, isDry))
   }
 
-  touched(nowMs: number): void {
-    this.#activeMs = nowMs
+  touched(): void {
+    this.#isTouched = true
   }
 
   request(reply: string, body: Buffer, nowMs: number): void {
@@ -181,6 +183,8 @@ export class PullOutlet implements Outlet {
 
   #checkInactivity(): void {
     const thresholdMs = (this.#config().inactive_threshold ?? 0) / nsPerMs
+    if (this.#isTouched) this.#activeMs = this.#clock.monotonicMs()
+    this.#isTouched = false
     const idleMs = this.#clock.monotonicMs() - this.#activeMs
     if (idleMs < thresholdMs) return this.#inactivityIn(thresholdMs - idleMs)
     // A request that still waits, with somebody at its inbox, is use enough.
