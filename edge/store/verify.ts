@@ -19,13 +19,16 @@ const rules: readonly (readonly [string, string])[] = [
   ],
   [
     'S4: count of a subject',
-    `SELECT j.id, j.count, count(m.id) FROM subject j LEFT JOIN message m ON m.subject = j.id
-       GROUP BY j.id HAVING j.count <> count(m.id) OR j.count = 0`,
+    `WITH tally AS MATERIALIZED (SELECT subject, count(*) AS count FROM message GROUP BY subject)
+       SELECT j.id, j.count, t.count FROM subject j LEFT JOIN tally t ON t.subject = j.id
+       WHERE j.count = 0 OR j.count IS NOT t.count`,
   ],
   [
     'S4: last sequence of a subject',
-    `SELECT j.id, j.last, max(m.id) % ${seqsMax} FROM subject j JOIN message m ON m.subject = j.id
-       GROUP BY j.id HAVING j.last <> 0 AND j.last <> max(m.id) % ${seqsMax}`,
+    `WITH tally AS MATERIALIZED
+       (SELECT subject, max(id) % ${seqsMax} AS last FROM message GROUP BY subject)
+       SELECT j.id, j.last, t.last FROM subject j JOIN tally t ON t.subject = j.id
+       WHERE j.last <> 0 AND j.last <> t.last`,
   ],
   [
     'S5: time goes down',
