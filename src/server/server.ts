@@ -71,6 +71,7 @@ export class Server {
   readonly #parts: ServerParts
   readonly #listener: Listener
   readonly #context: LinkContext
+  #limits: LinkLimits
   #lastId = 4
   #isLameDuck = false
   #isClosed = false
@@ -93,6 +94,7 @@ export class Server {
     this.account(globalAccountName)
     this.account(systemAccountName)
     this.#listener = new Listener(socket => this.#accept(socket))
+    this.#limits = limitsOf(parts.options)
     this.#context = this.#newContext()
   }
 
@@ -128,6 +130,7 @@ export class Server {
   /** Takes over reloaded options; users that are gone or changed are cut off. */
   reload(options: ServerOptions): void {
     this.options = options
+    this.#limits = limitsOf(options)
     this.authorization = authorizationOf(options)
     for (const client of [...this.clients.values()]) client.recheck()
   }
@@ -192,7 +195,7 @@ export class Server {
     const server = this
     return {
       get limits() {
-        return limitsOf(server.options)
+        return server.#limits
       },
       log: this.log,
       clock: this.clock,
