@@ -11,11 +11,15 @@ spec('source over a bad link', it => {
     everywhere(async all => {
       all.proxy.down()
       const acknowledged = await publish(all.atEdge, 0, 3000)
-      all.proxy.cutAfter([150_001, 700_000])
+      all.proxy.cutAfter([150_001])
       all.proxy.up()
       acknowledged.push(...(await publish(all.atEdge, 3000, 4000)))
-      assert.is(acknowledged.length, 4000)
       await assertArrived(all, acknowledged)
+      // Again, while it is published.
+      all.proxy.cutAfter([50_001])
+      acknowledged.push(...(await publish(all.atEdge, 4000, 6000)))
+      await assertArrived(all, acknowledged)
+      assert.is(acknowledged.length, 6000)
       assert.is(all.proxy.cuts, 2)
     }),
     caseMsMax,
