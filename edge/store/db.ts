@@ -70,12 +70,15 @@ export class Db {
       raw.pragma('mmap_size=0')
       raw.pragma('temp_store=MEMORY')
       if (file === '') return
-      raw.pragma('journal_mode=WAL')
-      raw.pragma('wal_autocheckpoint=0')
-      // Until `unsync()`: what opening and migrating write is synced by SQLite itself.
-      raw.pragma('synchronous=FULL')
-      // Reads the schema and makes SQLite open the WAL, so that its file is there.
-      raw.prepare('SELECT count(*) FROM sqlite_schema').get()
+      try {
+        openWal(raw)
+      } catch (error) {
+        // A full disk has no room for the shared index of the WAL: go on with one of our own.
+        // Nobody else can read the store then, but it is there.
+        if (!hasNoRoom(error)) throw error
+        raw.pragma('locking_mode=EXCLUSIVE')
+        openWal(raw)
+      }
     } catch (error) {
       this.close()
       throw error
@@ -241,6 +244,20 @@ export class Db {
       this.#dbFd = -1
     }
   }
+}
+
+function openWal(raw: Database.Database): void {
+  raw.pragma('journal_mode=WAL')
+  raw.pragma('wal_autocheckpoint=0')
+  // Until `unsync()`: what opening and migrating write is synced by SQLite itself.
+  raw.pragma('synchronous=FULL')
+  // Reads the schema and makes SQLite open the WAL, so that its file is there.
+  raw.prepare('SELECT count(*) FROM sqlite_schema').get()
+}
+
+function hasNoRoom(error: unknown): boolean {
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
+  return typeof code === 'string' && /^SQLITE_(IOERR_SHM|FULL)/.test(code)
 }
 
 /** Passes everything on, and leaves a mark when SQLite says that the database is damaged. */

@@ -21,7 +21,6 @@ import type { Db } from './db.ts'
 export const seqsMax = 2 ** 40
 export const streamsMax = 8191
 
-export const schemaVersion = 1
 /** `PRAGMA application_id`: "nEdg". */
 export const applicationId = 0x6e456467
 
@@ -43,11 +42,15 @@ const core: readonly string[] = [
      FROM message m JOIN subject j ON j.id = m.subject JOIN stream s ON s.id = j.stream`,
 ]
 
+/** What leads from each version to the next, starting at nothing. Released ones never change. */
+const migrations: readonly Tables[] = [core]
+export const schemaVersion = migrations.length
+
 /** Statements of other nouns of the room; each makes its own tables. */
 export type Tables = readonly string[]
 
 /**
- * Makes or migrates the schema in one transaction. Throws for a database of a newer version or
+ * Makes or migrates the schema in one transaction; `more` runs at every start. Throws for a database of a newer version or
  * of another program: the caller must not touch it.
  */
 export function prepareSchema(db: Db, more: Tables): void {
@@ -60,11 +63,14 @@ export function prepareSchema(db: Db, more: Tables): void {
       `store was written by a newer version (schema ${version}, this one knows ${schemaVersion})`,
     )
   }
-  db.exec('BEGIN IMMEDIATE')
-  if (version === 0) for (const sql of core) db.exec(sql)
+  db.exec('BEGIN')
+  for (const migration of migrations.slice(version)) for (const sql of migration) db.exec(sql)
   for (const sql of more) db.exec(sql)
-  db.exec(`PRAGMA application_id = ${applicationId}`)
-  db.exec(`PRAGMA user_version = ${schemaVersion}`)
+  // Only when it changes: a start on a full disk must not need to write.
+  if (version < schemaVersion) {
+    db.exec(`PRAGMA application_id = ${applicationId}`)
+    db.exec(`PRAGMA user_version = ${schemaVersion}`)
+  }
   db.exec('COMMIT')
 }
 
