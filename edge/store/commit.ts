@@ -128,6 +128,22 @@ export class Commit implements Durable, TurnJob {
     for (const run of writes) run()
   }
 
+  /**
+   * Runs direct writes that the disk may refuse. An error means that the whole group was taken
+   * back, also what was written before: SQLite itself rolls back when it runs out of room.
+   */
+  attempt(run: () => void): Error | null {
+    if (this.#sick) return this.#sick
+    try {
+      run()
+      return null
+    } catch (error) {
+      if (!isDiskError(error)) throw error
+      this.#fail(error)
+      return error
+    }
+  }
+
   /** Runs a write within this group: now, or after a checkpoint that holds it up. */
   write(run: () => void, bytes = 0): void {
     if (this.held || this.#sick) {
@@ -136,8 +152,10 @@ export class Commit implements Durable, TurnJob {
       this.#options.turn.add(this)
       return
     }
-    this.begin()
-    run()
+    this.attempt(() => {
+      this.begin()
+      run()
+    })
   }
 
   onDisk(done: Callback): void {
@@ -290,19 +308,23 @@ export class Commit implements Durable, TurnJob {
 
   #cut(): void {
     const step = ++this.#step
-    // Another process began to read meanwhile: the WAL stays.
-    if (!this.#db.checkpoint('RESTART').complete) {
-      this.#db.restartsSynced = true
-      return this.#resume()
-    }
-    this.#state = { is: 'cutting' }
-    this.#db.cutWal(error => {
-      if (step !== this.#step) return
-      if (error) return this.#fail(error)
-      this.checkpoints++
-      this.#db.restartsSynced = false
-      this.#resume()
+    const failed = this.attempt(() => {
+      // Another process began to read meanwhile: the WAL stays.
+      if (!this.#db.checkpoint('RESTART').complete) {
+        this.#db.restartsSynced = true
+        return this.#resume()
+      }
+      this.#state = { is: 'cutting' }
+      this.#db.cutWal(error => {
+        if (step !== this.#step) return
+        if (error) return this.#fail(error)
+        this.checkpoints++
+        this.#db.restartsSynced = false
+        this.#resume()
+      })
     })
+    // Still held: the next transaction must not begin before `#recover` has cut the WAL.
+    if (failed) this.#state = { is: 'copying' }
   }
 
   #resume(): void {
@@ -310,17 +332,25 @@ export class Commit implements Durable, TurnJob {
     this.#next()
   }
 
-  /** The rest of a checkpoint on the loop. */
+  /** The rest of a checkpoint on the loop. Throws when the disk fails: `attempt` catches. */
   #finishCheckpoint(): void {
     const state = this.#state
     this.#step++
     this.blockedCheckpoints++
-    this.#db.syncWalNow()
-    if (this.#db.checkpoint('PASSIVE').complete) {
-      this.#db.syncFileNow()
-      this.#cutNow()
-      this.checkpoints++
+    try {
+      this.#db.syncWalNow()
+      if (this.#db.checkpoint('PASSIVE').complete) {
+        this.#db.syncFileNow()
+        this.#cutNow()
+        this.checkpoints++
+      }
+    } catch (error) {
+      if (state.is === 'sealing' && isDiskError(error)) {
+        this.#inDoubt(error, state.participants, state.waiting)
+      }
+      throw error
     }
+    this.#unsynced = false
     this.#state = idle
     if (state.is !== 'sealing') return
     // On disk now, but its callbacks must not run inside our caller: they go first next time.

@@ -144,6 +144,18 @@ export function expire(stream: StoreStream): boolean {
   return true
 }
 
+/** A message that replaces its subject, or everything (Nats-Rollup); an error took it back. */
+export function rollUp(
+  stream: StoreStream,
+  kind: 'sub' | 'all',
+  subject: string,
+  seq: number,
+): Error | null {
+  return stream.commit.attempt(() => {
+    purgeStream(stream, kind === 'all' ? { seq } : { filter: subject, keep: 1 })
+  })
+}
+
 /** `seq`: all before it; `keep`: all but the newest; of the subjects that match. */
 export function purgeStream(
   stream: StoreStream,

@@ -157,29 +157,16 @@ export class Store implements Participant {
     if (vault.commit.sick) return insufficientStorage
     const id = this.#freeId(vault)
     if (id > streamsMax) return maximumStreams
-    vault.commit.begin()
-    const { db } = vault
     const createdUs = this.time.nowUs()
-    const last = Math.max(0, firstSeq - 1)
-    const keyed = isKeyed(config) ? 1 : 0
-    db.prepare('INSERT INTO stream VALUES(?, ?, ?, ?, ?)').run(
-      id,
-      account,
-      config.name,
-      createdUs,
-      JSON.stringify(config),
-    )
-    db.prepare('INSERT INTO stream_state VALUES(?, ?, ?, 0, 0, 0, 0, ?)').run(
-      id,
-      last + 1,
-      last,
-      keyed,
-    )
     const stream = this.#made(vault, id, account, config, createdUs)
-    stream.load()
-    this.#streams.set(key, stream)
-    vault.commit.touch(this, 0)
-    return stream
+    const failed = vault.commit.attempt(() => {
+      vault.commit.touch(this, 0)
+      vault.commit.begin()
+      this.#insert(vault.db, stream)
+      stream.load()
+      this.#streams.set(key, stream)
+    })
+    return failed ? insufficientStorage : stream
   }
 
   /** Changes the stream's config in place; it is brought under its new limits at once. */
@@ -187,15 +174,17 @@ export class Store implements Participant {
     const known = this.#streams.get(keyOf(stream.account, stream.config.name))
     if (!known || known !== stream) return streamGeneral('stream is gone')
     const { commit } = known
-    if (commit.sick) return insufficientStorage
-    commit.begin()
-    known.rows.db
-      .prepare('UPDATE stream SET config = ? WHERE id = ?')
-      .run(JSON.stringify(config), known.id)
-    known.config = config
-    rekey(known, isKeyed(config))
-    enforceAll(known)
-    commit.touch(this, 0)
+    const failed = commit.attempt(() => {
+      commit.touch(this, 0)
+      commit.begin()
+      known.rows.db
+        .prepare('UPDATE stream SET config = ? WHERE id = ?')
+        .run(JSON.stringify(config), known.id)
+      known.config = config
+      rekey(known, isKeyed(config))
+      enforceAll(known)
+    })
+    if (failed) return insufficientStorage
     this.#expire()
     return null
   }
@@ -205,19 +194,19 @@ export class Store implements Participant {
     const known = this.#streams.get(key)
     if (!known || known !== stream) return streamGeneral('stream is gone')
     const { commit } = known
-    if (commit.sick) return insufficientStorage
-    known.settle()
-    const { db } = known.rows
-    db.prepare('DELETE FROM message WHERE id >= ? AND id < ?').run(
-      idOf(known.id, 0),
-      idOf(known.id + 1, 0),
-    )
-    db.prepare('DELETE FROM subject WHERE stream = ?').run(known.id)
-    db.prepare('DELETE FROM stream_state WHERE stream = ?').run(known.id)
-    db.prepare('DELETE FROM stream WHERE id = ?').run(known.id)
+    const failed = commit.attempt(() => {
+      commit.touch(this, 0)
+      known.settle()
+      const { db } = known.rows
+      const ends = [idOf(known.id, 0), idOf(known.id + 1, 0)] as const
+      db.prepare('DELETE FROM message WHERE id >= ? AND id < ?').run(...ends)
+      db.prepare('DELETE FROM subject WHERE stream = ?').run(known.id)
+      db.prepare('DELETE FROM stream_state WHERE stream = ?').run(known.id)
+      db.prepare('DELETE FROM stream WHERE id = ?').run(known.id)
+    })
+    if (failed) return insufficientStorage
     known.close()
     this.#streams.delete(key)
-    commit.touch(this, 0)
     return null
   }
 
@@ -334,6 +323,22 @@ export class Store implements Participant {
       time: this.time,
       onFlush,
     })
+  }
+
+  #insert(db: Db, stream: StoreStream): void {
+    const { id, account, config, createdUs } = stream
+    const last = Math.max(0, (config.first_seq ?? 0) - 1)
+    const text = JSON.stringify(config)
+    db.prepare('INSERT INTO stream VALUES(?, ?, ?, ?, ?)').run(
+      id,
+      account,
+      config.name,
+      createdUs,
+      text,
+    )
+    const keyed = isKeyed(config) ? 1 : 0
+    const state = db.prepare('INSERT INTO stream_state VALUES(?, ?, ?, 0, 0, 0, 0, ?)')
+    state.run(id, last + 1, last, keyed)
   }
 
   /** The lowest number no stream has: numbers are few, and a deleted stream's rows are gone. */

@@ -15,6 +15,7 @@
 
 import type { Commit, Participant } from './commit.ts'
 import { Dedupe } from './dedupe.ts'
+import { insufficientStorage } from './errors.ts'
 import { closedFor, expectationFailure } from './expect.ts'
 import type { StreamParts } from './memory.ts'
 import { Reader, type Shelf } from './reader.ts'
@@ -24,6 +25,7 @@ import {
   discardFailure,
   enforceLimits,
   purgeStream,
+  rollUp,
   sizeOf,
 } from './retention.ts'
 import type { Rows } from './rows.ts'
@@ -103,7 +105,6 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   state(): StreamState {
-    const span = this.lastSeq + 1 - this.firstSeq
     return {
       messages: this.messages,
       bytes: this.bytes,
@@ -112,7 +113,7 @@ export class StoreStream implements Stream, Shelf, Participant {
       lastSeq: this.lastSeq,
       lastTimeUs: this.#lastTimeUs,
       subjects: this.subjectCount,
-      deleted: this.messages === 0 ? 0 : span - this.messages,
+      deleted: this.messages === 0 ? 0 : this.lastSeq + 1 - this.firstSeq - this.messages,
     }
   }
 
@@ -131,8 +132,9 @@ export class StoreStream implements Stream, Shelf, Participant {
     const seq = this.#place(message, nowUs)
     if (msgId !== '') this.dedupe.add(msgId, seq, nowUs, this.#windowStartUs())
     this.dedupe.lastId = msgId
-    if (options.rollup === 'all') purgeStream(this, { seq })
-    else if (options.rollup === 'sub') purgeStream(this, { filter: message.subject, keep: 1 })
+    if (options.rollup !== undefined && rollUp(this, options.rollup, message.subject, seq)) {
+      return { is: 'refused', error: insufficientStorage }
+    }
     enforceLimits(this, message.subject)
     return { is: 'stored', seq }
   }
@@ -199,8 +201,11 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   purge(what: { filter?: string; seq?: number; keep?: number }): number {
-    if (this.commit.sick) return 0
-    const count = purgeStream(this, what)
+    let count = 0
+    const failed = this.commit.attempt(() => {
+      count = purgeStream(this, what)
+    })
+    if (failed) return 0
     if (count > 0) this.tellRemoved(0)
     return count
   }
@@ -261,10 +266,12 @@ export class StoreStream implements Stream, Shelf, Participant {
 
   /** Puts everything into the open transaction, so that SQL alone tells the truth. */
   settle(): void {
+    // Touched first: whatever fails from here on, `undone` is called.
+    this.saveSoon()
     this.commit.begin()
     this.#writeRows()
     this.#save()
-    this.saveSoon()
+    this.#mustSave = true
   }
 
   /** State and subjects are written with the next group, whatever it brings. */

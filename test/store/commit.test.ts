@@ -231,6 +231,35 @@ spec('disk trouble', it => {
     await test.done()
   })
 
+  it('a purge and a deletion that fail leave everything as it was', async () => {
+    const test = await TestStore.start()
+    const stream = test.stream({ name: 's' })
+    for (let i = 0; i < 200; i++) put(stream, `s.${i % 9}`, 'x'.repeat(500))
+    await test.onDisk()
+    const full = () => Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
+    const { db } = test.store
+    const { prepare } = db
+    for (const run of [() => stream.purge({}), () => test.store.delete(stream)]) {
+      put(stream, 's.1')
+      const waits = test.onDisk()
+      db.prepare = sql => {
+        if (sql.startsWith('DELETE FROM message')) throw full()
+        return prepare.call(db, sql)
+      }
+      assert.ok(run() !== null)
+      Reflect.deleteProperty(db, 'prepare')
+      assert.match((await waits)?.message ?? '', /full/)
+      assert.is(stream.state().messages, 200)
+      assert.is(stream.batch([], 1, 999).length, 200)
+      test.clock.advance(1000)
+      assert.equal(test.store.health(), [])
+    }
+    assert.is(put(stream, 's.1'), 201)
+    assert.is(await test.onDisk(), undefined)
+    assert.is(stream.purge({}), 201)
+    await test.done()
+  })
+
   it('a stream whose creation fails is not there', async () => {
     const test = await TestStore.start()
     await test.onDisk()
