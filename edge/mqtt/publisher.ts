@@ -7,6 +7,7 @@
 // topic that equals the last one of this connection is only compared: no string is made, and the
 // match of its subject is used again. bench: mqtt QoS 0 1:1.
 
+import { emptyMessage } from '../../src/base/message.ts'
 import type { Account } from '../../src/account/account.ts'
 import { startsWithAt } from '../../src/base/bytes.ts'
 import { denied, publish } from '../../src/broker/publish.ts'
@@ -209,19 +210,3 @@ export class Publisher implements Origin {
  * its own bytes, as only connections use this.
  */
 const scratch = Buffer.allocUnsafe(scratchBytes)
-
-function emptyMessage(): Message {
-  return {
-    subject: '',
-    target: '',
-    reply: '',
-    chunk: nothing,
-    lineStart: -1,
-    bodyStart: 0,
-    payloadStart: 0,
-    payloadEnd: 0,
-    queues: null,
-    receipt: null,
-    match: null,
-  }
-}

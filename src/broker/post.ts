@@ -1,6 +1,7 @@
 // Publishing from inside the process: a schedule, telemetry, a stream's acknowledgement.
 
 import type { Account } from '../account/account.ts'
+import { emptyMessage } from '../base/message.ts'
 import type { Message, Origin, Receipt, Sink, Subscription } from '../message.ts'
 import { publish } from './publish.ts'
 
@@ -27,19 +28,15 @@ export function messageOf(what: Post): Message {
   const headers = what.headers ?? nothing
   const payload = what.payload ?? nothing
   const chunk = headers.length > 0 ? Buffer.concat([headers, payload]) : payload
-  return {
-    subject: what.subject,
-    target: what.target ?? what.subject,
-    reply: what.reply ?? '',
-    chunk,
-    lineStart: -1,
-    bodyStart: 0,
-    payloadStart: headers.length,
-    payloadEnd: chunk.length,
-    queues: null,
-    receipt: what.receipt ?? null,
-    match: null,
-  }
+  const message = emptyMessage()
+  message.subject = what.subject
+  message.target = what.target ?? what.subject
+  message.reply = what.reply ?? ''
+  message.chunk = chunk
+  message.payloadStart = headers.length
+  message.payloadEnd = chunk.length
+  message.receipt = what.receipt ?? null
+  return message
 }
 
 /** A subscription of a room's own; give it to `account.subscribe`. */

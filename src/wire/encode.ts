@@ -1,5 +1,6 @@
 // Messages on their way to a client: `MSG subject sid [reply] size` and its header form HMSG.
 
+import { emptyMessage } from '../base/message.ts'
 import type { Message, Subscription } from '../message.ts'
 
 /** Where bytes go: an outbox. */
@@ -51,18 +52,11 @@ function newPrefix(subscription: Subscription, subject: string): Buffer {
 
 /** The answer to a request that nobody can hear: status 503 (ADR-4). */
 export function noResponders(reply: string): Message {
-  const bytes = noRespondersHeaders.length
-  return {
-    subject: reply,
-    target: reply,
-    reply: '',
-    chunk: noRespondersHeaders,
-    lineStart: -1,
-    bodyStart: 0,
-    payloadStart: bytes,
-    payloadEnd: bytes,
-    queues: null,
-    receipt: null,
-    match: null,
-  }
+  const message = emptyMessage()
+  message.subject = reply
+  message.target = reply
+  message.chunk = noRespondersHeaders
+  message.payloadStart = noRespondersHeaders.length
+  message.payloadEnd = noRespondersHeaders.length
+  return message
 }

@@ -4,6 +4,7 @@
 // One Message is used for all deliveries, and the match of an inbox is looked up once for a
 // batch: the sinks copy what they keep.
 
+import { emptyMessage } from '../../../src/base/message.ts'
 import type { Account } from '../../../src/account/account.ts'
 import { post } from '../../../src/broker/post.ts'
 import { publish } from '../../../src/broker/publish.ts'
@@ -18,24 +19,10 @@ export const jetstreamOrigin: Origin = {
   permissions: null,
 }
 
-const nothing = Buffer.alloc(0)
-
 export class Sender {
   readonly #account: Account
   readonly #headersOnly: boolean
-  readonly #message: Message = {
-    subject: '',
-    target: '',
-    reply: '',
-    chunk: nothing,
-    lineStart: -1,
-    bodyStart: 0,
-    payloadStart: 0,
-    payloadEnd: 0,
-    queues: null,
-    receipt: null,
-    match: null,
-  }
+  readonly #message: Message = emptyMessage()
 
   constructor(account: Account, onlyHeaders: boolean) {
     this.#account = account
