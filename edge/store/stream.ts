@@ -4,10 +4,9 @@
 // commit's queue), the sequences removed since, a bounded cache of subjects and the bounded window
 // of message ids: constant, whatever the stream holds.
 //
-// A group of appends writes message rows and nothing else: state and counts follow after
-// uncountedMax messages, with a removal somebody waits for, and at the end. A start counts what
-// came after. So a message costs one page written instead of three. What limits evict is deleted
-// with the state as well: after a power cut it may be there again, and is evicted again.
+// A group of appends writes message rows and nothing else, one page instead of three: state and
+// counts follow after uncountedMax messages, with a removal somebody waits for, and at the end. A
+// start counts what came after. What limits evict is deleted with the state as well.
 //
 // Invariant 1 is kept by commit.ts; invariant 2 here: `readableSeq` moves in `synced`, which is
 // called once the group is on disk, and nothing after it is ever read. S1, S2, S5 of schema.ts
@@ -44,7 +43,6 @@ import { type SubjectEntry, Subjects } from './subjects.ts'
 import type { StoreTime } from './time.ts'
 import { Waiting } from './waiting.ts'
 
-/** State and subjects are written after so many messages, not with every group. */
 const uncountedMax = 512
 /** Memory a waiting row takes beside its bytes, about. */
 const rowBytes = 200
@@ -155,8 +153,7 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   next(filters: readonly string[], fromSeq: number): StoredMessage | undefined {
-    const seq = this.reader.nextSeq(this.reader.filter(filters), fromSeq)
-    return seq === 0 ? undefined : this.reader.get(seq)
+    return this.reader.get(this.reader.nextSeq(this.reader.filter(filters), fromSeq))
   }
 
   batch(filters: readonly string[], fromSeq: number, countMax: number): readonly StoredMessage[] {
@@ -323,11 +320,8 @@ export class StoreStream implements Stream, Shelf, Participant {
   flush(): void {
     if (this.#closed) return
     this.#writeRows()
-    const late =
-      this.#uncounted >= uncountedMax ||
-      this.removed.size >= uncountedMax ||
-      this.firstSeq - this.#rowsFrom >= uncountedMax
-    if (late || this.#mustSave) this.#save()
+    const late = Math.max(this.#uncounted, this.removed.size, this.firstSeq - this.#rowsFrom)
+    if (late >= uncountedMax || this.#mustSave) this.#save()
     // Not earlier: a group that is being synced now must not vouch for the open one.
     this.#flushedSeq = this.lastSeq
     this.#onFlush()

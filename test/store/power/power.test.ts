@@ -23,6 +23,11 @@ const clearedHeader = Buffer.alloc(32)
 spec('power cut', it => {
   it('keeps every promise', () => judge('', cuts, expectKept), 3_600_000)
   it('would be noticed without fdatasync', () => judge('no-sync', 48, expectBroken), 120_000)
+  it(
+    'would be noticed without the fdatasync of a checkpoint',
+    () => judge('no-file-sync', 120, expectBroken),
+    120_000,
+  )
 })
 
 function expectKept(failures: readonly string[]): void {

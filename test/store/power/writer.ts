@@ -18,10 +18,15 @@ import { bodyOf, subjectOf } from './message.ts'
 const [dir = '', events = '', roundsText = '', sabotage = ''] = process.argv.slice(2)
 const rounds = Number(roundsText)
 
-/** What a store without its fdatasync would do: the test must notice. */
-if (sabotage === 'no-sync') {
+/** What a store without its fdatasync, or with a part of it, would do: the test must notice. */
+if (sabotage !== '') {
   const patched = createRequire(import.meta.url)('node:fs') as { fdatasync: unknown }
-  patched.fdatasync = (_fd: number, done: (error: null) => void) => setImmediate(() => done(null))
+  const { fdatasync } = fs
+  patched.fdatasync = (fd: number, done: (error: Error | null) => void) => {
+    const spared = sabotage === 'no-file-sync' && fs.readlinkSync(`/proc/self/fd/${fd}`)
+    if (spared && !spared.endsWith('store.db')) fdatasync(fd, done)
+    else setImmediate(() => done(null))
+  }
   syncBuiltinESMExports()
 }
 
