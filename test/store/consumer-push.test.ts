@@ -50,6 +50,25 @@ spec('push consumers', it => {
       assert.is(figures(await bench.info('S', 'c')), '2/2 0/0 2 0 0 1')
     }))
 
+  it("a hub's source that starts over gets another consumer, under one name or not", () =>
+    withBench(async bench => {
+      const stream = bench.stream('S', { subjects: ['s.>'] })
+      await bench.fill(stream, ['s.a', '1'], ['s.a', '2'])
+      const source = { ...push, name: 'JS_SRC_x', direct: true, sourcing: true }
+      const create = (config: object) =>
+        bench.api('CONSUMER.CREATE.S', { stream_name: 'S', config, action: '' })
+      const first = await create(source)
+      const start = { deliver_policy: 'by_start_sequence', opt_start_seq: 2, deliver_subject: 'e' }
+      const second = await create({ ...source, ...start })
+      assert.match(String(first.name), /^JS_SRC_x-\w{8}$/)
+      assert.match(String(second.name), /^JS_SRC_x-\w{8}$/)
+      assert.is.not(first.name, second.name)
+      const inbox = bench.inbox('e')
+      assert.match((await inbox.take(1))[0]?.reply ?? '', /JS_SRC_x-\w{8}\.1\.2\.1\./)
+      const named = await create({ ...push, name: 'mine' })
+      assert.is(named.name, 'mine')
+    }))
+
   it('a deliver group is served by its members only', () =>
     withBench(async bench => {
       const stream = bench.stream('S', { subjects: ['s.>'] })

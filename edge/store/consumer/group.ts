@@ -329,7 +329,7 @@ function isKept(config: ConsumerConfig, stream: StreamConfig): boolean {
 
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-function randomName(length: number): string {
+export function randomName(length: number): string {
   let name = ''
   for (const byte of randomBytes(length)) name += letters[byte % letters.length]
   return name

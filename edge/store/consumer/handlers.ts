@@ -14,7 +14,7 @@ import type { ApiError, Stream } from '../shapes.ts'
 import { type ConsumerConfig, checkConfig, readConfig, withDefaults, withName } from './config.ts'
 import type { Consumer } from './consumer.ts'
 import * as errors from './errors.ts'
-import type { ConsumerGroup } from './group.ts'
+import { type ConsumerGroup, randomName } from './group.ts'
 import { infoFields } from './info.ts'
 
 const namesLimit = 1024
@@ -97,10 +97,12 @@ class Creation {
     const from = new FieldReader(fields)
     const streamName = from.text('stream_name')
     const action = from.word('action', ['', 'create', 'update'] as const, '')
-    const config = readConfig(from.fields('config') ?? {})
+    const given = from.fields('config') ?? {}
+    const config = readConfig(given)
     if (from.wrong || config === null) return invalidJson
     if (names[0] !== streamName) return streamMismatch
-    return this.#checkNames(config) ?? this.#place(config, action)
+    const isSourcing = config.direct === true && given.sourcing === true
+    return this.#checkNames(config) ?? this.#place(config, action, isSourcing)
   }
 
   /** Do subject and config agree? */
@@ -123,12 +125,13 @@ class Creation {
     return config.num_replicas > 1 ? replicasNotSupported : null
   }
 
-  #place(wanted: ConsumerConfig, action: '' | 'create' | 'update'): ApiAnswer {
+  #place(wanted: ConsumerConfig, action: '' | 'create' | 'update', isSourcing: boolean): ApiAnswer {
     const { jetstream, names } = this.#request
     const stream = jetstream.stream(names[0] ?? '')
     const group = stream && this.#directory.group(stream)
     if (!stream || !group) return streamNotFound
-    const named = this.#form === 'named' ? withName(wanted, names[1] ?? '') : wanted
+    const asked = this.#form === 'named' ? withName(wanted, names[1] ?? '') : wanted
+    const named = isSourcing ? withOwnName(asked) : asked
     const config = withDefaults(named, stream.config)
     const wrong = checkConfig(config, stream.config)
     if (wrong) return wrong
@@ -147,6 +150,15 @@ class Creation {
   #info(consumer: Consumer): Fields {
     return infoFields(consumer, this.#directory.nowUs())
   }
+}
+
+/**
+ * A hub since 2.14 asks for its source's or mirror's consumer under one name again and again, also
+ * when it starts over at another sequence while the last one still stands: each gets a name of
+ * its own, as newer servers give it.
+ */
+function withOwnName(config: ConsumerConfig): ConsumerConfig {
+  return config.name ? { ...config, name: `${config.name}-${randomName(8)}` } : config
 }
 
 // ---- asking and deleting
