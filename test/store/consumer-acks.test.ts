@@ -354,6 +354,30 @@ spec('what consumers keep', it => {
     await bench.close()
   })
 
+  it('what a damaged store lost is not waited for', async () => {
+    const dir = scratch('consumers')
+    const bench = await new ConsumerBench(dir).start()
+    await delivered(bench, 3)
+    await bench.pass(250)
+    await bench.until(
+      () => bench.store.db.value('SELECT max(delivered_stream) FROM consumer') === 3,
+    )
+    const { db } = bench.store
+    db.exec('DELETE FROM message WHERE id % 8 > 1')
+    db.exec('UPDATE stream_state SET last = 1, count = 1')
+    db.exec(`UPDATE subject SET count = 1, last = 1`)
+    const source = bench.store.stream('$G', 'S')
+    assert.ok(source)
+    source.lastSeq = 1
+    source.messages = 1
+    source.readableSeq = 1
+    const group = bench.consumers.group(source)
+    group?.close()
+    group?.load()
+    assert.is(figures(await bench.info('S', 'c')), '3/1 0/0 1 0 0 0')
+    await bench.close()
+  })
+
   it('starting reads no message', async () => {
     const dir = scratch('consumers')
     let bench = await new ConsumerBench(dir).start()

@@ -4,6 +4,7 @@
 import { Consumers } from '../../edge/store/consumer/consumers.ts'
 import type { JetStreamAccount } from '../../edge/store/api/request.ts'
 import { isApiError } from '../../edge/store/api/request.ts'
+import { verifyConsumers } from '../../edge/store/consumer/verify.ts'
 import type { Stream, StreamConfig } from '../../edge/store/shapes.ts'
 import { Store } from '../../edge/store/store.ts'
 import { Account } from '../../src/account/account.ts'
@@ -66,9 +67,13 @@ export class ConsumerBench {
     return this
   }
 
+  /** Saves, checks the invariants of the consumers' tables, closes. */
   async close(): Promise<void> {
     this.consumers.close()
+    await new Promise<void>(resolve => this.store.commit.onDisk(() => resolve()))
+    const wrong = verifyConsumers(this.store.db)
     await this.store.close()
+    if (wrong.length > 0) throw new Error(wrong.join('\n'))
   }
 
   stream(name: string, config: Partial<StreamConfig> = {}): Stream {

@@ -104,6 +104,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.#pace = new Pace(this.config, this.stream.state().lastSeq)
     const dueMs = this.#nowMs() + ackWaitMs(this.config, 1)
     for (const [chunk, entries] of stored.chunks) this.pending.restore(chunk, entries, dueMs)
+    this.#dropMissing()
     this.#redelivery.armNext()
   }
 
@@ -173,20 +174,25 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     }
   }
 
-  /** Many went; what lies before the first one left cannot be acknowledged any more. */
+  /** Many went. */
   #purged(): void {
     this.cursor.purged()
-    const { firstSeq } = this.stream.state()
-    let isChanged = false
-    for (const seq of this.pending.sequences()) {
-      if (seq >= firstSeq) continue
-      this.pending.remove(seq)
-      isChanged = true
-    }
-    if (!isChanged) return
+    if (!this.#dropMissing()) return
     this.#floor.moved()
     this.#owner.saveSoon(this)
     this.wake()
+  }
+
+  /**
+   * What lies before the first message cannot be acknowledged any more; what lies beyond the last
+   * one was lost with a damaged store.
+   */
+  #dropMissing(): boolean {
+    const { firstSeq } = this.stream.state()
+    const isMissing = (seq: number): boolean => seq < firstSeq || seq >= this.cursor.nextSeq
+    const missing = this.pending.sequences().filter(isMissing)
+    for (const seq of missing) this.pending.remove(seq)
+    return missing.length > 0
   }
 
   /** keeps nats-server's word: a message that is gone counts as terminated. */
@@ -227,10 +233,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         continue
       }
       const room = Math.min(wanted, messages, this.#ackRoom())
-      if (room <= 0) {
-        this.#delivered()
-        return this.outlet.settled(nowMs, false)
-      }
+      if (room <= 0) break
       const batch = this.cursor.fetch(this.#pace.isOn ? 1 : room)
       if (batch.length === 0) break
       for (const message of batch) {
@@ -458,13 +461,12 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   }
 
   #adviseTerminated(seq: number, consumerSeq: number, deliveries: number, reason: string): void {
-    const fields = { consumer_seq: consumerSeq, stream_seq: seq, deliveries }
-    this.#owner.advise(
-      this,
-      'MSG_TERMINATED',
-      'terminated',
-      reason === '' ? fields : { ...fields, reason },
-    )
+    this.#owner.advise(this, 'MSG_TERMINATED', 'terminated', {
+      consumer_seq: consumerSeq,
+      stream_seq: seq,
+      deliveries,
+      ...(reason !== '' && { reason }),
+    })
   }
 
   // ---- state
