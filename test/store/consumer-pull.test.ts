@@ -32,6 +32,17 @@ spec('pull consumers', it => {
       assert.is(figures(await bench.info('S', 'c')), '3/3 0/0 3 0 0 0')
     }))
 
+  it('ask for one message when they name no number', () =>
+    withBench(async bench => {
+      const stream = bench.stream('S', { subjects: ['s.>'] })
+      await bench.fill(stream, ['s.a', '1'], ['s.a', '2'], ['s.a', '3'], ['s.a', '4'])
+      await bench.create('S', 'c')
+      const inbox = bench.inbox('in')
+      for (const request of ['', '{}', '{"batch":-1}', 'what?']) bench.pull('S', 'c', 'in', request)
+      assert.is((await inbox.take(4)).length, 4)
+      assert.is((await bench.info('S', 'c')).num_waiting, 0)
+    }))
+
   it('end with a status when they find nothing, expire or ask for too little', () =>
     withBench(async bench => {
       const stream = bench.stream('S', { subjects: ['s.>'] })

@@ -17,9 +17,10 @@ import type { StoredMessage, Stream } from '../shapes.ts'
 import type { ConsumerConfig } from './config.ts'
 import { filtersOf } from './config.ts'
 
-/** Read at once, whatever is wanted: bounds memory for large messages. */
+/** Read at once, going by the average size so far … */
 const fetchBytes = 1024 * 1024
-const fetchCountMax = 256
+/** … and never more than these, should small messages be followed by the largest allowed. */
+const fetchCountMax = 64
 const recountMs = 1000
 const none: readonly StoredMessage[] = []
 

@@ -102,7 +102,8 @@ export class PullOutlet implements Outlet {
     const heartbeatMs = pull.heartbeat / nsPerMs
     this.#waiting.add({
       reply,
-      left: Math.min(pull.batch, batchMax),
+      // None named means one, as nats-server takes it.
+      left: Math.min(Math.max(pull.batch, 1), batchMax),
       had: 0,
       bytesLeft: Math.max(0, pull.maxBytes),
       expiresMs: pull.expires > 0 ? nowMs + pull.expires / nsPerMs : never,

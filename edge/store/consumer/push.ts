@@ -207,7 +207,10 @@ export class PushOutlet implements Outlet {
   /** Some subscriber has too much unsent: look again in a moment. */
   #isBehind(): boolean {
     const match = this.#match
-    if (match === null || !match.plain.some(isBacklogged)) return false
+    if (match === null) return false
+    const isBehind =
+      match.plain.some(isBacklogged) || match.groups.some(members => members.every(isBacklogged))
+    if (!isBehind) return false
     this.#retry ??= this.#parts.clock.after(backlogRetryMs, () => {
       this.#retry = null
       this.#parts.owner.wake()
