@@ -51,6 +51,11 @@ async function journey(version: NatsVersion, run: (all: Journey) => Promise<void
     const hubManager = await jetstreamManager(atHub)
     await hubManager.streams.add({ name: 'AGG', sources: [{ name: 'S', external }] })
     await hubManager.streams.add({ name: 'MIR', mirror: { name: 'S', external } })
+    // The hub has its consumers: a request of its that gets lost costs it 40 s.
+    await jetstream(atEdge).publish('s.first', 'first')
+    for (const stream of ['AGG', 'MIR']) {
+      await settled(async () => (await hubManager.streams.info(stream)).state.messages === 1)
+    }
     await atHub.close()
     await run({ hub, edge, proxy, atEdge })
   } finally {
