@@ -22,6 +22,7 @@ import type { Clock, Timer } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Turn, TurnJob } from '../../src/base/turn.ts'
 import type { Db } from './db.ts'
+import type { Reserve } from './reserve.ts'
 import type { Durable } from './shapes.ts'
 
 /** Somebody with rows of its own to write once a group. */
@@ -43,6 +44,8 @@ export interface CommitOptions {
   readonly syncIntervalMs: number | null
   readonly walBytesMax: number
   readonly queueBytesMax: number
+  /** Room to give up when the disk is full; none without it. */
+  readonly reserve?: Reserve
 }
 
 type Callback = (error?: Error) => void
@@ -76,6 +79,7 @@ export class Commit implements Durable, TurnJob {
   #writes: (() => void)[] = []
   #walBytesDue: number
   #sick: Error | null = null
+  #low = false
   readonly #doubtful = new Set<Participant>()
   #unsynced = false
   #walBytes = 0
@@ -92,6 +96,11 @@ export class Commit implements Durable, TurnJob {
   /** Why nothing can be written just now; null when all is well. */
   get sick(): Error | null {
     return this.#sick
+  }
+
+  /** True while there is room for removals only. */
+  get low(): boolean {
+    return this.#low && (this.#options.reserve?.spent ?? false)
   }
 
   /** True while a checkpoint keeps the next transaction waiting. */
@@ -222,6 +231,7 @@ export class Commit implements Durable, TurnJob {
     this.#participants.clear()
     this.#writes = []
     this.queueBytes = 0
+    this.#measureRoom()
     return null
   }
 
@@ -407,6 +417,38 @@ export class Commit implements Durable, TurnJob {
    * failed sync the system holds pages for clean that are not on disk: all are written again.
    */
   #recover(): void {
+    let failed = this.#bringToDisk()
+    if (failed && isFull(failed) && this.#options.reserve?.spend()) {
+      this.#options.log.warn('JetStream store is out of space, only removals are possible')
+      failed = this.#bringToDisk()
+    }
+    if (failed) {
+      this.#sick = failed
+      this.#retry = this.#options.clock.after(retryMs, () => {
+        this.#retry = null
+        this.#recover()
+      })
+      return
+    }
+    this.#sick = null
+    this.#measureRoom()
+    this.#unsynced = false
+    this.#step++
+    this.#state = idle
+    const doubtful = [...this.#doubtful]
+    this.#doubtful.clear()
+    this.#callBack(doubtful, [])
+    this.#options.log.info('JetStream store can write again')
+    this.#next()
+  }
+
+  /** With the reserve gone, free pages inside the database are the reserve. */
+  #measureRoom(): void {
+    const reserve = this.#options.reserve
+    this.#low = reserve?.spent === true && this.#db.freeBytes() < reserve.bytes
+  }
+
+  #bringToDisk(): Error | null {
     try {
       this.#db.rewriteWal()
       this.#db.syncWalNow()
@@ -420,25 +462,12 @@ export class Commit implements Durable, TurnJob {
       this.#db.exec(`DELETE FROM meta WHERE key = 'probe'`)
       this.#db.exec(`COMMIT`)
       this.#db.syncWalNow()
+      return null
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
       if (!isDiskError(error)) throw error
-      this.#sick = error
-      this.#retry = this.#options.clock.after(retryMs, () => {
-        this.#retry = null
-        this.#recover()
-      })
-      return
+      return error
     }
-    this.#sick = null
-    this.#unsynced = false
-    this.#step++
-    this.#state = idle
-    const doubtful = [...this.#doubtful]
-    this.#doubtful.clear()
-    this.#callBack(doubtful, [])
-    this.#options.log.info('JetStream store can write again')
-    this.#next()
   }
 
   #takeWaiting(): Callback[] {
@@ -451,6 +480,10 @@ export class Commit implements Durable, TurnJob {
     for (const participant of participants) participant.synced()
     for (const done of waiting) done(error)
   }
+}
+
+function isFull(error: Error): boolean {
+  return /^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(String((error as { code?: unknown }).code))
 }
 
 /** Trouble with the disk, as SQLite or the system reports it; anything else is a bug of ours. */

@@ -145,6 +145,11 @@ export class Db {
     return this.#dbFd < 0 ? 0 : fs.fstatSync(this.#dbFd).size
   }
 
+  /** Pages of the database file that hold nothing: removals leave them for what comes. */
+  freeBytes(): number {
+    return Number(this.value('PRAGMA freelist_count') ?? 0) * pageBytes
+  }
+
   syncWal(done: (error: Error | null) => void): void {
     fs.fdatasync(this.#walFd, done)
   }

@@ -17,7 +17,7 @@ import type { StoreStream } from './stream.ts'
 
 /** Why the stream takes nothing at all now, or nothing from this publisher. */
 export function closedFor(stream: StoreStream, options: AppendOptions): ApiError | undefined {
-  if (stream.commit.sick) return insufficientStorage
+  if (stream.commit.sick || stream.commit.low) return insufficientStorage
   // nats-server has 10167 for it since 2.11; we speak as 2.10 does.
   if (stream.commit.full) return storeFailed('too many requests')
   if (stream.lastSeq + 1 >= seqsMax) return insufficientStorage

@@ -49,6 +49,8 @@ interface Room {
   readonly mapping: DomainMapping | null
 }
 
+/** Kept free for emptying a store that has filled the disk. */
+const reserveBytes = 8 * 1024 * 1024
 /** Shares of the machine that the store may use when the config says nothing. */
 const memoryShareDefault = 0.25
 const fileShareDefault = 0.75
@@ -73,6 +75,7 @@ export class JetStream {
       clock,
       turn,
       syncIntervalMs: options.sync_interval,
+      reserveBytes,
       ...(parts.tables && { tables: parts.tables }),
     })
   }

@@ -12,6 +12,7 @@ import { type Db, DirectoryLock, isDamage, type Value } from './db.ts'
 import { insufficientStorage, maximumStreams, streamGeneral } from './errors.ts'
 import { type Vault, openMemory } from './memory.ts'
 import { enforceAll, expire, expiryUs, rekey } from './retention.ts'
+import { Reserve } from './reserve.ts'
 import { Rows } from './rows.ts'
 import { openStore } from './salvage.ts'
 import { type Tables, idOf, seqsMax, streamsMax } from './schema.ts'
@@ -30,6 +31,8 @@ export interface StoreOptions {
   readonly walBytesMax?: number
   /** What may wait for the disk in memory; beyond it appends are refused. */
   readonly queueBytesMax?: number
+  /** Room kept on the disk, so that a full store can be emptied. */
+  readonly reserveBytes?: number
   /** Tables of other nouns in the same database, e.g. MQTT sessions. */
   readonly tables?: Tables
 }
@@ -51,6 +54,7 @@ export class Store implements Participant {
   #file: Vault | null = null
   #memory: Vault | null = null
   #timer: Timer | null = null
+  #reserve: Reserve | null = null
   #timeSavedUs = 0
   #closing = false
 
@@ -78,6 +82,7 @@ export class Store implements Participant {
       this.#lock.close()
       throw error
     }
+    this.#reserve?.start()
     this.#expire()
   }
 
@@ -87,6 +92,7 @@ export class Store implements Participant {
     this.#closing = true
     this.#timer?.cancel()
     this.#timer = null
+    await this.#reserve?.close()
     const file = this.#file
     if (file) {
       this.#timeSavedUs = 0
@@ -132,7 +138,9 @@ export class Store implements Participant {
   /** What is wrong now; empty when all is well. */
   health(): readonly string[] {
     const sick = this.#file?.commit.sick
-    return sick ? [...this.problems, `store cannot write: ${sick.message}`] : this.problems
+    if (sick) return [...this.problems, `store cannot write: ${sick.message}`]
+    const low = this.#file?.commit.low
+    return low ? [...this.problems, 'disk is full: nothing is stored'] : this.problems
   }
 
   *streamsOf(account: string): Generator<StoreStream> {
@@ -268,8 +276,11 @@ export class Store implements Participant {
     const { db, problems } = openStore(dir, tables, log, clock.wallMs(), damage)
     this.problems.push(...problems)
     db.unsync()
+    const reserve = new Reserve(dir, this.options.reserveBytes ?? 0, clock)
+    this.#reserve = reserve
     const commit = new Commit({
       db,
+      reserve,
       log,
       clock,
       turn,

@@ -1,6 +1,8 @@
 // Group commit, checkpoints, and a disk that fails: SQLite's own limit makes a full one, a replaced
 // fdatasync a slow or a sick one.
 
+import * as fs from 'node:fs'
+import * as path from 'node:path'
 import * as assert from 'uvu/assert'
 import { spec } from '../support/spec.ts'
 import { TestStore, none, put } from './support.ts'
@@ -14,6 +16,11 @@ function holdSyncs(test: TestStore): Done[] {
     waiting.push(done)
   }
   return waiting
+}
+
+/** What the thread pool does comes when it comes. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise(resolve => setImmediate(resolve))
 }
 
 const turn = (): Promise<void> => new Promise(resolve => setImmediate(() => setImmediate(resolve)))
@@ -228,6 +235,44 @@ spec('disk trouble', it => {
     assert.is(stream.readableSeq, 1)
     assert.is(put(stream, 's.a'), 2)
     assert.is(await test.onDisk(), undefined)
+    await test.done()
+  })
+
+  it('full: the reserve lets removals through, and what they free lets messages in', async () => {
+    const reserveBytes = 300_000
+    const test = await TestStore.start({ reserveBytes })
+    const stream = test.stream({ name: 's' })
+    for (let i = 0; i < 200; i++) put(stream, 's.a', 'x'.repeat(4000))
+    await test.onDisk()
+    const reserve = path.join(test.dir, 'store.reserve')
+    await until(() => fs.existsSync(reserve))
+    assert.is(fs.statSync(reserve).size, reserveBytes)
+    const { db } = test.store
+    const noRoom = () => Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })
+    // A disk with no room but what the reserve takes.
+    db.rewriteWal = () => {
+      if (fs.existsSync(reserve)) throw noRoom()
+    }
+    const syncs = holdSyncs(test)
+    put(stream, 's.a')
+    await turn()
+    syncs.shift()?.(noRoom())
+    Reflect.deleteProperty(db, 'syncWal')
+    test.clock.advance(1000)
+    Reflect.deleteProperty(db, 'rewriteWal')
+    assert.equal(test.store.health(), ['disk is full: nothing is stored'])
+    const add = () => stream.append({ subject: 's.a', headers: none, payload: none }, {})
+    assert.is(add().is, 'refused')
+    assert.is(stream.remove(1), true)
+    assert.is(await test.onDisk(), undefined)
+    assert.is(add().is, 'refused')
+    assert.is(stream.purge({ seq: 150 }), 148)
+    assert.is(await test.onDisk(), undefined)
+    assert.ok(db.freeBytes() >= reserveBytes)
+    assert.is(add().is, 'stored')
+    assert.equal(test.store.health(), [])
+    test.clock.advance(5000)
+    await until(() => fs.existsSync(reserve))
     await test.done()
   })
 
