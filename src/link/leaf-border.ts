@@ -84,7 +84,7 @@ export class LeafBorder implements InterestWatcher {
     return this.#permissions.mayReceive(subject)
   }
 
-  /** Could anything the peer subscribed to ever be sent? A wildcard is filtered message by message. */
+  /** Could what the peer subscribed to ever be sent? A wildcard is filtered message by message. */
   mightSend(subject: string): boolean {
     if (!this.#isOpen || hasWildcard(subject) || subject.startsWith(loopPrefix)) return true
     return this.#permissions.maySend(subject)
