@@ -7,8 +7,8 @@
 import { headersOf, payloadOf } from '../../src/broker/post.ts'
 import type { LocalSink, Message } from '../../src/message.ts'
 import type { Acks } from './acks.ts'
-import type { ConsumerRoom } from './api/request.ts'
 import { insufficientResources, rollupFailed } from './errors.ts'
+import type { Intake } from './intake.ts'
 import { noOptions, publishOptions } from './publish-headers.ts'
 import type { Resources } from './resources.ts'
 import { sizeOf } from './retention.ts'
@@ -17,7 +17,7 @@ import type { ApiError, AppendOptions, Stream } from './shapes.ts'
 export interface CaptureParts {
   readonly stream: Stream
   readonly acks: Acks
-  readonly consumers: ConsumerRoom
+  readonly intake: Intake
   readonly resources: Resources
   readonly domain: string
 }
@@ -26,15 +26,15 @@ export class Capture implements LocalSink {
   readonly remote = false
   readonly #stream: Stream
   readonly #acks: Acks
-  readonly #consumers: ConsumerRoom
+  readonly #intake: Intake
   readonly #resources: Resources
   /** `{"stream":"S1", "seq":`, with the blank nats-server 2.10 prints. */
   readonly #ackPrefix: string
 
-  constructor({ stream, acks, consumers, resources, domain }: CaptureParts) {
+  constructor({ stream, acks, intake, resources, domain }: CaptureParts) {
     this.#stream = stream
     this.#acks = acks
-    this.#consumers = consumers
+    this.#intake = intake
     this.#resources = resources
     const name = JSON.stringify(stream.config.name)
     const domainPart = domain === '' ? '' : `"domain":${JSON.stringify(domain)}, `
@@ -42,8 +42,7 @@ export class Capture implements LocalSink {
   }
 
   deliver(message: Message): void {
-    const stream = this.#stream
-    const { config } = stream
+    const { config } = this.#stream
     const reply = config.no_ack === true ? '' : message.reply
     const hasHeaders = message.payloadStart > message.bodyStart
     const options = hasHeaders
@@ -54,17 +53,13 @@ export class Capture implements LocalSink {
       this.#acks.refuse(reply, message.receipt, config.name, refused)
       return
     }
-    const appended = stream.append(
+    const appended = this.#intake.append(
       { subject: message.target, headers: headersOf(message), payload: payloadOf(message) },
       options,
     )
     if (appended.is === 'refused') {
       this.#acks.refuse(reply, message.receipt, config.name, appended.error)
       return
-    }
-    if (appended.is === 'stored' && config.retention === 'interest') {
-      // Nobody wants it: the sequence is spent, as in nats-server, and nothing is kept.
-      if (!this.#consumers.wants(stream, message.target)) stream.remove(appended.seq)
     }
     const text =
       appended.is === 'stored'

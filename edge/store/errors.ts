@@ -12,6 +12,7 @@ function row(code: number, err_code: number, description: string): ApiError {
 export const accountResourcesExceeded = row(400, 10002, 'resource limits exceeded for account')
 export const badRequest = row(400, 10003, 'bad request')
 export const clusterRequired = row(503, 10010, 'JetStream clustering support required')
+export const streamCreateFailed = (text: string): ApiError => row(500, 10049, text)
 export const streamDeleteFailed = (text: string): ApiError => row(500, 10050, text)
 export const insufficientResources = row(503, 10023, 'insufficient resources')
 export const invalidJson = row(400, 10025, 'invalid JSON')

@@ -103,7 +103,9 @@ export class Reader {
   }
 
   filter(filters: readonly string[]): Filter {
-    return new Filter(filters, this.#shelf.config.subjects)
+    const { config } = this.#shelf
+    // What is transformed may be stored under any subject.
+    return new Filter(filters, config.subject_transform ? undefined : config.subjects)
   }
 
   /** Sequence of the first message at or after `fromSeq` that matches; 0 when there is none. */

@@ -8,6 +8,16 @@ export type Retention = 'limits' | 'interest' | 'workqueue'
 export type Discard = 'old' | 'new'
 export type Storage = 'file' | 'memory'
 
+/** `dest` '' leaves the subject as it is; `src` '' means all subjects. */
+export interface SubjectTransformConfig {
+  readonly src: string
+  readonly dest: string
+}
+
+export interface RepublishConfig extends SubjectTransformConfig {
+  readonly headers_only?: boolean
+}
+
 export interface StreamConfig {
   readonly name: string
   readonly description?: string
@@ -27,6 +37,8 @@ export interface StreamConfig {
   readonly duplicate_window: number
   readonly compression: 'none' | 's2'
   readonly first_seq?: number
+  readonly subject_transform?: SubjectTransformConfig
+  readonly republish?: RepublishConfig
   readonly allow_direct: boolean
   readonly mirror_direct: boolean
   readonly sealed: boolean
@@ -118,6 +130,8 @@ export interface Stream {
   /** The last sequence that may be delivered. */
   readonly readableSeq: number
   append(message: NewMessage, options: AppendOptions): Appended
+  /** Sequence of the last message on a literal subject, readable or not; 0: there is none. */
+  lastSeqOf(subject: string): number
   get(seq: number): StoredMessage | undefined
   /** The first message from `fromSeq` on that matches one of the filters (none = all). */
   next(filters: readonly string[], fromSeq: number): StoredMessage | undefined

@@ -16,15 +16,19 @@ import {
   isApiError,
   type StreamAdmin,
 } from './api/request.ts'
+import { transformProblem } from './api/shaping.ts'
 import { json, timeText } from './api/text.ts'
 import { Capture } from './capture.ts'
 import {
+  streamCreateFailed,
+  streamUpdateFailed,
   insufficientMemory,
   insufficientStorage,
   replicasNotSupported,
   streamNameInUse,
   subjectsOverlap,
 } from './errors.ts'
+import { Intake } from './intake.ts'
 import { jetstreamOrigin, Replies } from './replies.ts'
 import type { Resources } from './resources.ts'
 import type { ApiError, Durable, Storage, Stream, StreamConfig } from './shapes.ts'
@@ -125,6 +129,11 @@ export class Streams implements StreamAdmin {
     if (existing) return sameConfig(existing.config, config) ? existing : streamNameInUse
     const refused = this.#refuses(config, 0) ?? this.#overlapping(config, null)
     if (refused) return refused
+    const problem = transformProblem(config.subject_transform)
+    if (problem !== null) {
+      const { src, dest } = config.subject_transform ?? {}
+      return streamCreateFailed(`stream subject transform from '${src}' to '${dest}': ${problem}`)
+    }
     const stream = this.#store.create(this.account.name, config)
     if (isApiError(stream)) return stream
     this.#attach(stream)
@@ -140,6 +149,7 @@ export class Streams implements StreamAdmin {
       this.#refuses(config, reservedBy(stream.config)) ??
       this.#consumers.mayUpdate(stream, config) ??
       this.#overlapping(config, stream) ??
+      refusesTransform(config) ??
       this.#store.update(stream, config)
     if (refused) return refused
     const attached = this.#attached.get(stream.config.name)
@@ -222,10 +232,12 @@ export class Streams implements StreamAdmin {
 
   #attach(stream: Stream): void {
     const { name } = stream.config
+    const { durable } = this.#store
+    const intake = new Intake(this.account, durable, stream, this.#consumers)
     const capture = new Capture({
       stream,
       acks: this.#acks,
-      consumers: this.#consumers,
+      intake,
       resources: this.#parts.resources,
       domain: this.domain,
     })
@@ -297,6 +309,15 @@ export class Streams implements StreamAdmin {
     }
     return null
   }
+}
+
+function refusesTransform({ subject_transform }: StreamConfig): ApiError | null {
+  const problem = transformProblem(subject_transform)
+  if (problem === null) return null
+  const { src, dest } = subject_transform ?? {}
+  return streamUpdateFailed(
+    `stream configuration for subject transform from '${src}' to '${dest}': ${problem}`,
+  )
 }
 
 function reservedBy(config: StreamConfig): number {

@@ -201,16 +201,29 @@ spec('stream config', it => {
       'this server does not source from other streams',
     ],
     [
-      'a republish',
-      { name: 'A', republish: { dest: 'x' } },
+      'a republish that does not map',
+      { name: 'A', republish: { src: 'a', dest: 'x.>' } },
       10052,
-      'this server does not republish',
+      "stream configuration for republish with transform from 'a' to 'x.>' not valid",
     ],
     [
-      'a transform',
-      { name: 'A', subject_transform: { src: 'a', dest: 'b' } },
+      'a republish into its own subjects',
+      { name: 'A', republish: { src: '>', dest: 'A.>' }, subjects: ['A.>'] },
       10052,
-      'this server does not transform subjects',
+      'stream configuration for republish destination forms a cycle',
+    ],
+    [
+      'a republish that may become one of its own subjects',
+      { name: 'A', republish: { src: 'A.*.*', dest: '$1.$2' }, subjects: ['A.*'] },
+      10052,
+      'stream configuration for republish destination forms a cycle',
+    ],
+    ['a republish of another type', { name: 'A', republish: 'x' }, 10025, 'invalid JSON'],
+    [
+      'a transform that is too long',
+      { name: 'A', subject_transform: { src: '', dest: 'x'.repeat(4097) } },
+      10025,
+      'invalid JSON',
     ],
   ]
   for (const [what, fields, code, text] of rows) {
@@ -226,6 +239,7 @@ spec('stream config', it => {
     assert.ok(good({ name: 'A', subjects: ['>'], no_ack: true }))
     assert.ok(good({ name: 'A', subjects: ['$JS.EVENT.ADVISORY.>'] }))
     assert.ok(good({ name: 'A', sources: [], mirror: null }))
+    assert.ok(good({ name: 'A', subject_transform: { src: '', dest: 'x'.repeat(4096) } }))
   })
 
   it('knows the same config in another order and with defaults spelled out', () => {

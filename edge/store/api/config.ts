@@ -11,6 +11,7 @@ import {
   streamInvalidConfig,
 } from '../errors.ts'
 import type { ApiError, StreamConfig } from '../shapes.ts'
+import { checkRepublish, readRepublish, readTransform } from './shaping.ts'
 import { FieldReader, type Fields, isFields } from './text.ts'
 
 export const nameCharactersMax = 255
@@ -50,6 +51,8 @@ function withDefaults(fields: Fields): StreamConfig | null {
   const firstSeq = read.count('first_seq')
   const metadata = read.labels('metadata')
   const placement = readPlacement(read.fields('placement'))
+  const transform = readTransform(read.fields('subject_transform'))
+  const republish = readRepublish(read.fields('republish'))
   const inactiveThreshold = limits.integer('inactive_threshold')
   const ackPendingMax = limits.integer('max_ack_pending')
   const config: StreamConfig = {
@@ -71,6 +74,8 @@ function withDefaults(fields: Fields): StreamConfig | null {
     ...(placement !== undefined && { placement }),
     compression: read.word('compression', ['none', 's2'], 'none'),
     ...(firstSeq > 0 && { first_seq: firstSeq }),
+    ...(transform && { subject_transform: transform }),
+    ...(republish && { republish }),
     allow_direct: read.flag('allow_direct'),
     mirror_direct: read.flag('mirror_direct'),
     ...(read.flag('discard_new_per_subject') && { discard_new_per_subject: true }),
@@ -85,7 +90,8 @@ function withDefaults(fields: Fields): StreamConfig | null {
     allow_msg_ttl: false,
     ...(metadata && Object.keys(metadata).length > 0 && { metadata: sorted(metadata) }),
   }
-  return read.wrong || limits.wrong || placement === null ? null : config
+  const wrong = read.wrong || limits.wrong || placement === null
+  return wrong || transform === null || republish === null ? null : config
 }
 
 function defaultWindow(maxAge: number): number {
@@ -120,16 +126,13 @@ function refuseUnsupported(fields: Fields): ApiError | null {
   if (Array.isArray(sources) ? sources.length > 0 : present('sources')) {
     return streamInvalidConfig('this server does not source from other streams')
   }
-  if (present('republish')) return streamInvalidConfig('this server does not republish')
-  if (present('subject_transform')) {
-    return streamInvalidConfig('this server does not transform subjects')
-  }
   return null
 }
 
 /** The first rule the config breaks, in nats-server's order. */
 export function checkStreamConfig(config: StreamConfig): ApiError | null {
-  return checkIdentity(config) ?? checkLimits(config) ?? checkSubjects(config)
+  const wrong = checkIdentity(config) ?? checkLimits(config) ?? checkSubjects(config)
+  return wrong ?? checkRepublish(config)
 }
 
 function checkIdentity(config: StreamConfig): ApiError | null {
@@ -262,6 +265,8 @@ export function configFields(config: StreamConfig): Fields {
     ...(isFields(placement) && { placement }),
     compression: config.compression,
     ...(first_seq && { first_seq }),
+    ...(config.subject_transform && { subject_transform: config.subject_transform }),
+    ...(config.republish && { republish: config.republish }),
     allow_direct: config.allow_direct,
     mirror_direct: config.mirror_direct,
     ...(config.discard_new_per_subject && { discard_new_per_subject: true }),
