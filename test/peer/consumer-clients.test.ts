@@ -525,3 +525,26 @@ suite('clients consume from nats-server 2.10', async () => {
   const hub = await startHub({ version: '2.10', jetstream: true })
   return { url: hub.url, stop: () => hub.stop() }
 })
+
+spec('clients consume through a domain', it => {
+  it('pulls, acknowledges, and is refused where there is no consumer', async () => {
+    const broker = await startBroker({ domain: 'edge' })
+    const nc = await connect({ servers: broker.url })
+    try {
+      const jsm = await jetstreamManager(nc, { domain: 'edge' })
+      const js = jetstream(nc, { domain: 'edge' })
+      const consumer = await fill({ nc, js, jsm, url: broker.url }, 'dom', 3)
+      const got = await fetchAll(consumer, 3)
+      assert.is(texts(got), '1 2 3')
+      for (const m of got) assert.is(await m.ackAck(), true)
+      const answer = await nc.request('$JS.edge.API.CONSUMER.MSG.NEXT.dom.none', '', alone).then(
+        m => `${m.headers?.code}`,
+        error => String(error),
+      )
+      assert.match(answer, /503|no responders/i)
+    } finally {
+      await nc.close()
+      await broker.close()
+    }
+  })
+})
