@@ -103,9 +103,12 @@ export class Reader {
   }
 
   filter(filters: readonly string[]): Filter {
-    const { config } = this.#shelf
-    // What is transformed may be stored under any subject.
-    return new Filter(filters, config.subject_transform ? undefined : config.subjects)
+    const { config, interned } = this.#shelf
+    // A filter as wide as the stream's subjects is none, unless something else is stored as well:
+    // from a source, transformed, or from before an update.
+    const filter = new Filter(filters, config.subjects)
+    if (!filter.all || filters.length === 0 || filters.includes('>')) return filter
+    return interned.within(config.subjects ?? []) ? filter : new Filter(filters, undefined)
   }
 
   /** Sequence of the first message at or after `fromSeq` that matches; 0 when there is none. */

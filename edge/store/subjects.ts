@@ -3,7 +3,8 @@
 // All of them stand in the `subject` table; a bounded number is cached. What changed is written
 // once a group. Invariants S3 and S4 of schema.ts are kept here.
 
-import { type Filter, literalPrefix } from './filter.ts'
+import { matches } from '../../src/subject/subject.ts'
+import { Filter, literalPrefix } from './filter.ts'
 import type { Rows } from './rows.ts'
 
 export interface SubjectEntry {
@@ -27,6 +28,9 @@ export class Subjects {
   readonly #stream: number
   readonly #byName = new Map<string, SubjectEntry>()
   readonly #byId = new Map<number, SubjectEntry>()
+  /** What `within` was asked last, and its answer. */
+  #patterns: readonly string[] | null = null
+  #isWithin = false
   #dirty: SubjectEntry[] = []
   #fresh: SubjectEntry[] = []
 
@@ -132,8 +136,21 @@ export class Subjects {
     return [...found.values()].sort(byName)
   }
 
+  /** Does every subject match one of the patterns? Looked up once, then kept up to date. */
+  within(patterns: readonly string[]): boolean {
+    if (this.#patterns !== patterns) {
+      const all = this.matching(new Filter([], undefined))
+      this.#patterns = patterns
+      this.#isWithin = all.every(entry => matchesAny(patterns, entry.name))
+    }
+    return this.#isWithin
+  }
+
   #keep(id: number, name: string, count: number, last: number, fresh: boolean): SubjectEntry {
     const entry = entryOf(id, name, count, last, fresh)
+    if (fresh && this.#isWithin && this.#patterns && !matchesAny(this.#patterns, name)) {
+      this.#isWithin = false
+    }
     this.#byName.set(name, entry)
     this.#byId.set(id, entry)
     if (this.#byName.size > 2 * cachedMax) this.#shrink()
@@ -162,6 +179,10 @@ function entryOf(
 ): SubjectEntry {
   const nameBytes = Buffer.byteLength(name)
   return { id, name, nameBytes, count, last, firstHint: 0, fresh, dirty: false }
+}
+
+function matchesAny(patterns: readonly string[], subject: string): boolean {
+  return patterns.some(pattern => matches(pattern, subject))
 }
 
 /** By code point, as SQLite's own order and nats-server's: not by locale. */

@@ -4,7 +4,7 @@
 import * as assert from 'uvu/assert'
 import type { Storage, StoredMessage } from '../../edge/store/shapes.ts'
 import { spec } from '../support/spec.ts'
-import { TestStore, none, put } from './support.ts'
+import { TestStore, none, put, streamConfig } from './support.ts'
 
 const seqs = (messages: readonly StoredMessage[]): number[] => messages.map(one => one.seq)
 
@@ -66,6 +66,27 @@ for (const storage of ['file', 'memory'] as Storage[]) {
         ['s.a.1', 5],
       ])
       assert.equal(stream.subjects('>', 5, 10), [['s.c.1', 5]])
+      await test.done()
+    })
+
+    it('a filter as wide as the subjects leaves out what is not among them', async () => {
+      const test = await TestStore.start()
+      const stream = test.stream({ name: 's', storage, subjects: ['a.*', 'b.*'] })
+      put(stream, 'a.1')
+      put(stream, 'b.1')
+      await disk(test, storage)
+      assert.equal(seqs(stream.batch(['a.*', 'b.*'], 1, 9)), [1, 2])
+      const narrower = streamConfig({ name: 's', storage, subjects: ['a.*'] })
+      assert.is(test.store.update(stream, narrower), null)
+      assert.equal(seqs(stream.batch(['a.*'], 1, 9)), [1])
+      assert.is(stream.count(['a.*'], 1), 1)
+      assert.is(stream.last('a.*')?.seq, 1)
+      stream.purge({ filter: 'b.*' })
+      put(stream, 'a.2')
+      put(stream, 'sourced.1')
+      await disk(test, storage)
+      assert.equal(seqs(stream.batch(['a.*'], 1, 9)), [1, 3])
+      assert.equal(seqs(stream.batch(['>'], 1, 9)), [1, 3, 4])
       await test.done()
     })
 
