@@ -30,7 +30,7 @@ export class Doors {
     const from = consumer.ackPrefix.length
     if (consumer.acks) {
       this.#listen(`${consumer.ackPrefix}>`, message => {
-        consumer.ack(message.target, from, message.reply, payloadOf(message))
+        consumer.ack(message.target, from, message.reply, bodyOf(message))
       })
     }
     this.#listen(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, message => {
@@ -98,4 +98,11 @@ export class AccountDoors implements InterestWatcher, LocalSink {
     const from = tokens.slice(0, 6).join('.').length + 1
     consumer.ack(message.target, from, message.reply, payloadOf(message))
   }
+}
+
+const nothing = Buffer.alloc(0)
+
+/** Most acks are empty: those cost no view. */
+function bodyOf(message: Message): Buffer {
+  return message.payloadStart === message.payloadEnd ? nothing : payloadOf(message)
 }
