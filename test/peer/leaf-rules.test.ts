@@ -192,6 +192,8 @@ spec('leaf rules', it => {
         { urls: [`nats-leaf://127.0.0.1:${second.leafPort}`] },
       ])
       try {
+        // Whoever closes the loop finds it: that must be us.
+        await second.process.waitFor('Leafnode connection created')
         edge.nodes.start()
         await edge.logged(
           /Loop detected for leafnode account="\$G"\. Delaying attempt to reconnect for 30s/,
