@@ -235,7 +235,7 @@ export class Reader {
     return Number(counted) - this.#removedOf(new Set(ids), from)
   }
 
-  /** First sequence whose time is not before `timeUs`; the one after the readable ones when none. */
+  /** First sequence whose time is not before `timeUs`; when none, one after the readable. */
   seqAt(timeUs: number): number {
     const { id, firstSeq, readableSeq, rows } = this.#shelf
     let low = firstSeq

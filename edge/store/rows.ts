@@ -53,8 +53,8 @@ export class Rows {
     this.subjectsOfIds = on(`SELECT id, subject ${range} ORDER BY id LIMIT ?`)
     // "+id", "NOT INDEXED": the planner must not guess; `keyed` decides which one is asked.
     const ofSubject = 'SELECT id FROM message NOT INDEXED WHERE subject = ? AND id >= ? AND id <= ?'
-    const keyed =
-      'SELECT id FROM message INDEXED BY message_keyed WHERE keyed = 1 AND subject = ? AND id >= ? AND id <= ?'
+    const keyed = `SELECT id FROM message INDEXED BY message_keyed
+         WHERE keyed = 1 AND subject = ? AND id >= ? AND id <= ?`
     this.idFromOfSubject = on(`${ofSubject} ORDER BY id LIMIT 1`)
     this.idFromOfSubjectKeyed = on(`${keyed} ORDER BY id LIMIT 1`)
     this.idBeforeOfSubject = on(`${ofSubject} ORDER BY id DESC LIMIT 1`)

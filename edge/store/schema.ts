@@ -13,7 +13,17 @@
 //
 // `message` has one index only, its row id: appending touches the last page and nothing else. The
 // partial index on subjects exists for `keyed` streams alone (several messages kept a subject),
-// because it costs a page written for every subject a group touches.
+// because it costs a page written for every subject a group touches. Measured with 128 B messages
+// (test/bench/store.ts, two cores, fdatasync 0.2 ms):
+//
+//   in flight, subjects           inserted and synced/s   bytes written for each stored
+//       1      10                                 3,500                            66
+//      16      10                                44,000                             8.7
+//     256      10                               184,000                             3.1
+//   4,096      10                               300,000                             2.5
+//     256   1,000                               144,000                             3.2
+//     256   1,000, the last of each              45,000                             3.6
+//     256   1,000, 10 of each (keyed)            33,000                             6.9
 
 import type { Db } from './db.ts'
 
@@ -50,8 +60,8 @@ export const schemaVersion = migrations.length
 export type Tables = readonly string[]
 
 /**
- * Makes or migrates the schema in one transaction; `more` runs at every start. Throws for a database of a newer version or
- * of another program: the caller must not touch it.
+ * Makes or migrates the schema in one transaction; `more` runs at every start. Throws for a
+ * database of a newer version or of another program: the caller must not touch it.
  */
 export function prepareSchema(db: Db, more: Tables): void {
   const id = Number(db.value('PRAGMA application_id'))

@@ -459,7 +459,8 @@ export class StoreStream implements Stream, Shelf, Participant {
   #reload(): void {
     const row = this.rows.db
       .prepare(
-        'SELECT first, last, count, bytes, subjects, last_time, keyed FROM stream_state WHERE stream = ?',
+        `SELECT first, last, count, bytes, subjects, last_time, keyed FROM stream_state
+           WHERE stream = ?`,
       )
       .get(this.id)
     if (!row) return

@@ -78,7 +78,8 @@ function stateProblem(db: Db, id: number, config: StreamConfig): string | undefi
   const seen = { count: 0, bytes: 0, first: 0, last: 0, time: 0 }
   const messages = db.prepare(
     `SELECT m.id, m.time, length(CAST(j.name AS BLOB)), length(m.headers), length(m.payload)
-       FROM message m JOIN subject j ON j.id = m.subject WHERE m.id >= ? AND m.id < ? ORDER BY m.id`,
+       FROM message m JOIN subject j ON j.id = m.subject
+       WHERE m.id >= ? AND m.id < ? ORDER BY m.id`,
   )
   for (const message of messages.all(idOf(id, 0), idOf(id + 1, 0))) {
     const [key = 0, time = 0, name = 0, headers = 0, payload = 0] = message.map(Number)

@@ -76,9 +76,16 @@ async function measure(one: Case): Promise<void> {
   const rate = Math.round(one.messages / seconds)
   const ratio = (writtenBytes() - before) / stored
   const { name: _, ...limits } = config
-  console.log(
-    `${pad(one.inFlight, 9)} ${pad(one.bytes, 7)} ${pad(one.subjects, 9)}  ${JSON.stringify(limits).padEnd(25)} ${pad(rate, 9)} ${pad(ratio.toFixed(1), 15)} ${pad(longestMs.toFixed(0), 6)} ms`,
-  )
+  const columns = [
+    pad(one.inFlight, 9),
+    pad(one.bytes, 7),
+    pad(one.subjects, 9),
+    ` ${JSON.stringify(limits).padEnd(27)}`,
+    pad(rate, 7),
+    pad(ratio.toFixed(1), 15),
+    `${pad(longestMs.toFixed(0), 5)} ms`,
+  ]
+  console.log(columns.join(' '))
   fs.rmSync(dir, { recursive: true })
 }
 
