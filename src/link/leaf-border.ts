@@ -4,7 +4,6 @@
 import type { Account } from '../account/account.ts'
 import { systemAccountName } from '../account/account.ts'
 import type { InterestWatcher, Subscription } from '../message.ts'
-import { hasWildcard } from '../subject/subject.ts'
 import type { HubInfo, LeafIdentity } from './leaf-handshake.ts'
 import { LeafInterest } from './leaf-interest.ts'
 import {
@@ -84,10 +83,13 @@ export class LeafBorder implements InterestWatcher {
     return this.#permissions.mayReceive(subject)
   }
 
-  /** Could what the peer subscribed to ever be sent? A wildcard is filtered message by message. */
-  mightSend(subject: string): boolean {
-    if (!this.#isOpen || hasWildcard(subject) || subject.startsWith(loopPrefix)) return true
-    return this.#permissions.maySend(subject)
+  /**
+   * Could what the peer subscribed to ever be sent? If not, its subscription would only hide that
+   * a request has no responders.
+   */
+  mightSend(pattern: string): boolean {
+    if (!this.#isOpen || pattern.startsWith(loopPrefix)) return true
+    return this.#permissions.mightSend(pattern)
   }
 
   subscribed(subscription: Subscription): void {

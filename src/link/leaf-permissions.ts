@@ -38,6 +38,14 @@ export class LeafPermissions {
     return this.#rules.mayPublish(subject)
   }
 
+  /** Could any message leave for this pattern? If not, nobody there is listening. */
+  mightSend(pattern: string): boolean {
+    if (!hasWildcard(pattern)) return this.maySend(pattern)
+    const { publishAllow, publishDeny } = this.#rules.lists
+    if (publishDeny.some(deny => covers(deny, pattern))) return false
+    return publishAllow === null || publishAllow.some(allow => overlaps(allow, pattern))
+  }
+
   /** May a message come in on it? Replies that travel on the server's behalf always may. */
   mayReceive(subject: string): boolean {
     const known = this.#received.get(subject)

@@ -249,7 +249,6 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
       known.weight = weight
       return
     }
-    // A literal that we may not send needs no subscription: nothing of it could leave.
     if (!this.#border.mightSend(subject)) return
     const max = this.#context.limits.subscriptionsMax || subscriptionsMaxDefault
     if (this.subscriptions.size >= max) {

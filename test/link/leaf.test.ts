@@ -208,6 +208,26 @@ spec('leaf link', it => {
       await hub.expect('LMSG secret 3\r\nnow\r\n')
     }))
 
+  it('counts nobody where nothing may leave, so that requests fail at once', () =>
+    talk(
+      { deny_exports: ['mine.>', 'literal'] },
+      { domain: 'edge', jetstream: true },
+      async ({ hub, edge, open }) => {
+        await open({ domain: 'hub' }, { export: { allow: ['up.>', '$JS.>', 'mine.>', 'all.*'] } })
+        for (const subject of [
+          ...['$JS.API.>', '$JS.edge.API.>', '$JS.edge.API.INFO', 'mine.*', 'literal', 'not.>'],
+          ...['$JS.hub.API.>', 'up.a', '*.b', '$LDS.x'],
+        ]) {
+          hub.send(`LS+ ${subject}\r\n`)
+        }
+        hub.send('PING\r\n')
+        await hub.expect('PONG\r\n')
+        assert.equal(edge.nodes.view()[0]?.subjects, ['$JS.hub.API.>', 'up.a', '*.b', '$LDS.x'])
+        assert.is(edge.publish('$JS.API.INFO', '', { reply: 'r' }), 0)
+        assert.is(edge.publish('$JS.hub.API.INFO', '', { reply: 'r' }), 1)
+      },
+    ))
+
   it('answers PING and measures the round trip', () =>
     talk({}, {}, async ({ hub, edge, clock, open }) => {
       await open()
