@@ -17,8 +17,8 @@
 // `message` has one index only, its row id: appending touches the last page and nothing else. The
 // partial index on subjects exists for `keyed` streams alone (several messages kept a subject),
 // because it costs a page written for every subject a group touches. Measured with 128 B messages
-// (test/bench/store.ts; fdatasync 0.2 ms, two cores shared with other work: the rates are the best
-// of four runs, the worst a third of them; the bytes were the same each time):
+// (test/bench/store.ts; fdatasync 0.2 ms, two cores shared with other work: the rates are from the
+// quietest of several runs, busy ones gave far less; the bytes were the same each time):
 //
 //   in flight, subjects           inserted and synced/s   bytes written for each stored
 //       1      10                                 3,500                            66
