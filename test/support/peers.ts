@@ -133,7 +133,7 @@ function cacheDir(): string {
     mkdirSync(preferred, { recursive: true })
     return preferred
   } catch {
-    const fallback = join(tmpdir(), 'nats-edge-peers')
+    const fallback = join(tmpdir(), `nats-edge-peers-${process.getuid?.() ?? 0}`)
     mkdirSync(fallback, { recursive: true })
     return fallback
   }
