@@ -18,6 +18,8 @@ export interface ByteSink {
 const blockBytes = 64 * 1024
 /** Below this a byte loop beats Buffer.copy. bench: core 16 B. */
 const loopBytesMax = 48
+/** Text up to this length is written character by character, without a Buffer of its own. */
+const loopCharsMax = 512
 /** A turn that gathers this much writes at once, while the bytes are still in the cache. */
 const eagerBytes = 8 * blockBytes
 
@@ -117,7 +119,7 @@ export class Outbox implements TurnJob {
     const bytes = text.length
     const block = this.#block
     const used = this.#used
-    if (block === null || bytes > loopBytesMax || blockBytes - used < bytes) {
+    if (block === null || bytes > loopCharsMax || blockBytes - used < bytes) {
       return this.#appendEncoded(text)
     }
     for (let i = 0; i < bytes; i++) {
