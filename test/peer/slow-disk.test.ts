@@ -41,8 +41,8 @@ spec('slow disk', it => {
   })
 
   it('answers with an error when the disk refuses, and serves everything else', async () => {
-    // Starting needs its syncs: each thread's 20th to 24th fail, then the disk is well again.
-    const edge = await edgeOn('error=EIO:when=20..24')
+    // Starting needs its syncs: each thread's 12th and 13th fail, then the disk is well again.
+    const edge = await edgeOn('error=EIO:when=12..13')
     try {
       const talk = await streamOn(edge)
       let refused = 0
