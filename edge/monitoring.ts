@@ -2,6 +2,7 @@
 
 import { newSubscription } from '../src/broker/post.ts'
 import type { LeafNodes } from '../src/link/leaf-nodes.ts'
+import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Subscription } from '../src/message.ts'
 import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shapes.ts'
 import type { Server } from '../src/server/server.ts'
@@ -19,6 +20,7 @@ export interface MonitoredRooms {
   readonly leafNodes: LeafNodes | null
   readonly jetstream: { varz(): object } | null
   readonly mqtt: MqttGateway | null
+  readonly websocket: WebSocketListener | null
   readonly health: HealthSource
   readonly configLoadedWallMs: number
 }
@@ -33,10 +35,40 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
     leafs: () => rooms.leafNodes?.view() ?? [],
     leafTotals: () => rooms.leafNodes?.totals ?? nothing,
     leafOptions: () => rooms.leafNodes?.optionsView() ?? {},
+    websocketOptions: () => websocketOptions(rooms),
+    websocketUrls: () => websocketUrls(rooms),
     jetstream: () => rooms.jetstream?.varz() ?? {},
     health: rooms.health,
     configLoadedWallMs: () => rooms.configLoadedWallMs,
   }
+}
+
+/** As nats-server shows the block. */
+function websocketOptions({ websocket, server }: MonitoredRooms): object {
+  const options = server.options.websocket
+  if (websocket === null || websocket.address === null || options === null) return {}
+  const { advertise, no_auth_user, authorization, allowed_origins, tls } = options
+  const text = (name: string, value: string | null) => (value === null ? {} : { [name]: value })
+  const flag = (name: string, value: boolean) => (value ? { [name]: true } : {})
+  return {
+    host: websocket.address.host,
+    port: websocket.address.port,
+    ...text('advertise', advertise),
+    ...text('no_auth_user', no_auth_user),
+    handshake_timeout: options.handshake_timeout * 1_000_000,
+    ...(authorization.timeout === null ? {} : { auth_timeout: authorization.timeout / 1000 }),
+    ...flag('no_tls', options.no_tls),
+    ...flag('tls_verify', tls?.verify ?? false),
+    ...flag('tls_required', tls !== null),
+    ...flag('same_origin', options.same_origin),
+    ...(allowed_origins.length > 0 ? { allowed_origins } : {}),
+    ...flag('compression', options.compression),
+  }
+}
+
+function websocketUrls({ websocket, server }: MonitoredRooms): readonly string[] {
+  const advertise = server.options.websocket?.advertise ?? null
+  return websocket === null || advertise === null ? [] : [advertise]
 }
 
 function mqttOptions(mqtt: MqttGateway | null): object {

@@ -1,6 +1,6 @@
 // The composition: which rooms there are, what each is given, in which order they start.
 //
-//   monitoring → store → MQTT → serial, telemetry, schedules → clients → hubs
+//   monitoring → store → MQTT → serial, telemetry, schedules → clients → WebSocket → hubs
 //
 // Closing goes the other way. A room is imported only when the config asks for it: every module
 // costs memory.
@@ -13,12 +13,14 @@ import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
 import { tlsOptions } from '../src/link/listener.ts'
 import type { LeafNodes } from '../src/link/leaf-nodes.ts'
+import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { Server } from '../src/server/server.ts'
 import type { TlsServerOptions } from '../src/server/tls-options.ts'
 import { trimMemory } from '../src/server/trim.ts'
+import { websocketAddress } from '../src/server/websocket-options.ts'
 import { bannerLines } from './banner.ts'
 import { sourcesOf, type Viewed } from './monitoring.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
@@ -42,6 +44,7 @@ export class Rooms {
   leafNodes: LeafNodes | null = null
   jetstream: JetStream | null = null
   mqtt: MqttGateway | null = null
+  websocket: WebSocketListener | null = null
   readonly health: HealthSource
   /** When the config was read last. */
   configLoadedWallMs: number
@@ -80,6 +83,7 @@ export class Rooms {
     await this.#startSources()
     await trimMemory()
     await this.#startClients()
+    await this.#startWebSocket()
     await this.#startHubs()
     this.#isReady = true
   }
@@ -91,7 +95,9 @@ export class Rooms {
 
   /** Throws when options cannot work: an unreadable certificate. */
   verify(options: EdgeOptions): void {
-    for (const tls of [options.tls, options.mqtt?.tls ?? null]) if (tls !== null) verifyTls(tls)
+    for (const tls of [options.tls, options.mqtt?.tls, options.websocket?.tls]) {
+      if (tls) verifyTls(tls)
+    }
   }
 
   reload(options: EdgeOptions): void {
@@ -108,10 +114,13 @@ export class Rooms {
 
   /** What the ports file shows. */
   get ports(): Ports {
+    const { websocket } = this.#parts.options
+    const address = this.websocket?.address
     return {
       nats: this.server.address,
       monitoring: this.#monitoring,
       tls: this.#parts.options.tls !== null,
+      websocket: address ? { ...address, tls: websocket !== null && websocket.tls !== null } : null,
     }
   }
 
@@ -230,6 +239,21 @@ export class Rooms {
         `Error listening on port: ${host}:${port}, "${listenError(error, host, port)}"`,
       )
     })
+  }
+
+  async #startWebSocket(): Promise<void> {
+    const { websocket } = this.#parts.options
+    if (websocket === null) return
+    const { newWebSocketListener } = await import('./websocket-room.ts')
+    const listener = newWebSocketListener(this.server, websocket, this.mqtt)
+    if (listener === null) return
+    const { host, port } = websocketAddress(websocket) ?? { host: '', port: 0 }
+    this.server.listeners.add(listener)
+    await listener.start().catch((error: NodeJS.ErrnoException) => {
+      const why = listenError(error, host, port)
+      throw new Error(`Unable to listen for websocket connections: ${why}`)
+    })
+    this.websocket = listener
   }
 
   async #startHubs(): Promise<void> {

@@ -121,6 +121,14 @@ export class MqttGateway implements ConnectionOwner {
     for (const connection of [...this.connections.values()]) connection.close('Server Shutdown')
   }
 
+  /** A connection that another listener accepted: MQTT over WebSocket. */
+  join(line: Line): void {
+    const id = this.#parts.nextId()
+    this.counters.connections++
+    if (!this.#isFull(line.host, line.port, id)) this.adopt(line, id)
+    else line.destroy()
+  }
+
   /** A connection that is ready to speak MQTT. */
   adopt(line: Line, id: number): void {
     const connection = new Connection(this.#context, this, this.sessions, line, id)
@@ -178,14 +186,18 @@ export class MqttGateway implements ConnectionOwner {
     }
   }
 
+  #isFull(host: string | undefined, port: number | undefined, id: number): boolean {
+    const { options, log } = this.#parts
+    if (this.connections.size < options.max_connections && !this.#isClosed) return false
+    log.error(`${host}:${port} - mid:${id} - maximum connections exceeded`)
+    return true
+  }
+
   #accept(socket: Socket): void {
     const { options, log, clock } = this.#parts
     const id = this.#parts.nextId()
     this.counters.connections++
-    if (this.connections.size >= options.max_connections || this.#isClosed) {
-      log.error(
-        `${socket.remoteAddress}:${socket.remotePort} - mid:${id} - maximum connections exceeded`,
-      )
+    if (this.#isFull(socket.remoteAddress, socket.remotePort, id)) {
       socket.destroy()
       return
     }

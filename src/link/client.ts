@@ -22,7 +22,7 @@ import type { LinkContext } from './context.ts'
 import { type ConnectOptions, connectDefaults, readConnect, redacted } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
-import type { LinkSocket } from './socket.ts'
+import type { ClientSocket } from './socket.ts'
 import { tracePayload } from './trace.ts'
 
 type State =
@@ -52,7 +52,7 @@ export class Client implements ClientOperations, LocalSink, Origin {
   readonly keepalive: Keepalive
   readonly subscriptions = new Map<string, Subscription>()
   readonly #context: LinkContext
-  readonly #socket: LinkSocket
+  readonly #socket: ClientSocket
   readonly #outbox: Outbox
   readonly #parser: Parser
   #state: State = { is: 'closed', reason: '' }
@@ -62,7 +62,7 @@ export class Client implements ClientOperations, LocalSink, Origin {
   #replies: ReplyPermissions | null = null
   #deadline: Timer | null = null
 
-  constructor(context: LinkContext, socket: LinkSocket, id: number) {
+  constructor(context: LinkContext, socket: ClientSocket, id: number) {
     this.#context = context
     this.#socket = socket
     this.id = id
@@ -103,10 +103,18 @@ export class Client implements ClientOperations, LocalSink, Origin {
     this.#socket.open(this)
   }
 
-  /** `host:port - cid:n`, with `"version:lang:name"` once it said so. */
+  /** What /connz calls this kind of connection. */
+  get type(): 'nats' | 'websocket' {
+    return this.#socket.isWebSocket ? 'websocket' : 'nats'
+  }
+
+  /** `host:port - cid:n` (`wid:n` in WebSocket frames), with `"version:lang:name"` once it said so. */
   get label(): string {
     const { lang, version, name } = this.options
-    const base = `${this.host}:${this.port} - cid:${this.id}`
+    const { isWebSocket, forwardedFor } = this.#socket
+    const proxied = forwardedFor === '' ? '' : `${forwardedFor}/`
+    const kind = isWebSocket ? 'wid' : 'cid'
+    const base = `${proxied}${this.host}:${this.port} - ${kind}:${this.id}`
     return lang === '' && version === '' && name === ''
       ? base
       : `${base} - "v${version}:${lang}:${name}"`
@@ -147,7 +155,7 @@ export class Client implements ClientOperations, LocalSink, Origin {
     this.#deadline?.cancel()
     this.#outbox.endTurn()
     this.#outbox.close()
-    this.#socket.end()
+    this.#socket.end(reason)
     const { log } = this.#context
     if (log.debugOn) log.debug(`${this.label} - Client connection closed: ${reason}`)
     this.#context.closed(this, reason)

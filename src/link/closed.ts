@@ -4,6 +4,7 @@ import type { Client } from './client.ts'
 
 /** What is remembered of a client: figures and names, none of its buffers. */
 export interface ClosedClient {
+  readonly type: 'nats' | 'websocket'
   readonly id: number
   readonly host: string
   readonly port: number
@@ -34,14 +35,14 @@ export class ClosedClients {
   add(client: Client, reason: string, stoppedWallMs: number): void {
     if (this.#countMax === 0) return
     if (this.#ring.length >= 2 * this.#countMax) this.#ring = this.#ring.slice(-this.#countMax)
-    const { id, host, port, options, identity } = client
+    const { type, id, host, port, options, identity } = client
     const { inMsgs, inBytes, outMsgs, outBytes, startedWallMs, lastActivityMs } = client
     const { name, lang, version } = options
     const user = identity?.user ?? ''
     const account = identity?.account ?? ''
     const rttMs = client.keepalive.rttMs
     const figures = { inMsgs, inBytes, outMsgs, outBytes, rttMs, startedWallMs, lastActivityMs }
-    const names = { id, host, port, name, lang, version, user, account }
+    const names = { type, id, host, port, name, lang, version, user, account }
     this.#ring.push({ ...names, ...figures, stoppedWallMs, reason })
   }
 

@@ -15,6 +15,7 @@ export interface ServerInfo {
   readonly auth_required?: true
   readonly tls_required?: true
   readonly tls_verify?: true
+  readonly tls_available?: true
   readonly max_payload: number
   readonly jetstream?: true
   readonly cluster?: string

@@ -10,6 +10,23 @@ export interface SocketOwner {
   ended(error: Error | null): void
 }
 
+/** What a client's link needs of its connection, whatever carries it. */
+export interface ClientSocket extends ByteSink {
+  readonly host: string
+  readonly port: number
+  /** Bytes travel in WebSocket frames. */
+  readonly isWebSocket: boolean
+  /** The address a proxy says it forwards for, for the log; '' = none. */
+  readonly forwardedFor: string
+  /** Starts reading. */
+  open(owner: SocketOwner): void
+  pause(): void
+  resume(): void
+  /** Flushes what was written, then ends the connection; a WebSocket peer is told why. */
+  end(reason?: string): void
+  destroy(): void
+}
+
 /**
  * One buffer for the reads of all plain TCP sockets: what comes is consumed before the next read,
  * so an idle connection owns nothing, nothing is allocated per read, and the bytes stay in the
@@ -33,7 +50,7 @@ function reading(socket: Socket, received: (bytes: number) => void): Socket {
   return new Socket(options as object)
 }
 
-export class LinkSocket implements ByteSink {
+export class LinkSocket implements ClientSocket {
   readonly host: string
   readonly port: number
   #socket: Socket
@@ -44,6 +61,14 @@ export class LinkSocket implements ByteSink {
     this.#socket = socket
     this.host = plainHost(socket.remoteAddress ?? '')
     this.port = socket.remotePort ?? 0
+  }
+
+  get isWebSocket(): boolean {
+    return false
+  }
+
+  get forwardedFor(): string {
+    return ''
   }
 
   /** Starts reading. */
@@ -108,6 +133,6 @@ export class LinkSocket implements ByteSink {
 const lingerMs = 2000
 
 /** IPv4 seen through a dual-stack socket is shown as IPv4. */
-function plainHost(address: string): string {
+export function plainHost(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address
 }

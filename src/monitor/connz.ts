@@ -168,7 +168,7 @@ function liveRow(client: MonitoredClient, nowMs: number, wanted: Wanted): object
   return {
     cid: client.id,
     kind: 'Client',
-    type: mqttClientId === undefined ? 'nats' : 'mqtt',
+    type: mqttClientId === undefined ? (client.type ?? 'nats') : 'mqtt',
     ip: client.host,
     port: client.port,
     start: timeText(client.startedWallMs),
@@ -200,7 +200,7 @@ function goneRow(client: MonitoredClosedClient | null, withUser: boolean): objec
   return {
     cid: client.id,
     kind: 'Client',
-    type: 'nats',
+    type: client.type ?? 'nats',
     ip: client.host,
     port: client.port,
     start: timeText(client.startedWallMs),

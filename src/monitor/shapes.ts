@@ -39,12 +39,15 @@ export interface MonitoredClient extends Traffic {
   readonly keepalive: { readonly rttMs: number }
   readonly identity: { readonly user: string } | null
   readonly account: { readonly name: string } | null
+  /** 'nats' unless it says otherwise; an MQTT connection is told by its client id. */
+  readonly type?: 'nats' | 'websocket'
   /** Set by an MQTT connection. */
   readonly mqttClientId?: string
 }
 
 /** A client connection that is gone. */
 export interface MonitoredClosedClient extends Traffic {
+  readonly type?: 'nats' | 'websocket'
   readonly id: number
   readonly host: string
   readonly port: number
@@ -137,6 +140,10 @@ export interface Sources {
   readonly leafOptions?: () => object
   /** `mqtt` of /varz. */
   readonly mqttOptions?: () => object
+  /** `websocket` of /varz. */
+  readonly websocketOptions?: () => object
+  /** Where /varz says that WebSocket clients connect; empty unless advertised. */
+  readonly websocketUrls?: () => readonly string[]
   /** `jetstream` of /varz: config and stats. */
   readonly jetstream?: () => object
   readonly health?: HealthSource

@@ -36,6 +36,7 @@ export function varz(sources: Sources, figures: ProcessFigures): object {
     ...mqtt,
     ...leafs,
   ])
+  const websocketUrls = sources.websocketUrls?.() ?? []
   const slowConsumers = totals.slowConsumers + (gone?.slowConsumers ?? 0)
   return {
     server_id: server.id,
@@ -48,6 +49,7 @@ export function varz(sources: Sources, figures: ProcessFigures): object {
     ...(authorization.users.size > 0 || authorization.token !== '' ? { auth_required: true } : {}),
     ...(options.tls === null ? {} : { tls_required: true }),
     ...(options.tls?.verify ? { tls_verify: true } : {}),
+    ...(websocketUrls.length > 0 ? { ws_connect_urls: websocketUrls } : {}),
     max_connections: options.max_connections,
     ...(options.max_subscriptions > 0 ? { max_subscriptions: options.max_subscriptions } : {}),
     ping_interval: options.ping_interval * nsPerMs,
@@ -64,7 +66,7 @@ export function varz(sources: Sources, figures: ProcessFigures): object {
     gateway: {},
     leaf: sources.leafOptions?.() ?? {},
     mqtt: sources.mqttOptions?.() ?? {},
-    websocket: {},
+    websocket: sources.websocketOptions?.() ?? {},
     jetstream: sources.jetstream?.() ?? {},
     tls_timeout: (options.tls?.timeout ?? tlsTimeoutMsDefault) / 1000,
     write_deadline: options.write_deadline * nsPerMs,

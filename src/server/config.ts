@@ -7,6 +7,7 @@ import type { Flags } from './flags.ts'
 import type { Block, Place, Values } from './option.ts'
 import { type ServerOptions, serverBlock } from './options.ts'
 import { tlsServerBlock } from './tls-options.ts'
+import { websocketProblems } from './websocket-options.ts'
 import { formatDuration } from './duration.ts'
 
 export interface Config<O extends ServerOptions> {
@@ -158,5 +159,7 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
       `no_auth_user: "${no_auth_user}" not present as user or nkey in authorization block or account configuration`,
     )
   }
+  const isListed = (authorization?.users.length ?? 0) > 0
+  for (const text of websocketProblems(options.websocket, names, isListed)) add('websocket', text)
   return found
 }

@@ -8,6 +8,7 @@ import { authorizationBlock, verifyAuthorization } from './auth-options.ts'
 import type { Block, Values } from './option.ts'
 import { clusterBlock, leafnodesBlock, verifyCluster, verifyLeafnodes } from './peer-options.ts'
 import { tlsServerBlock } from './tls-options.ts'
+import { verifyWebSocket, websocketBlock } from './websocket-options.ts'
 
 const listening = {
   listen: {
@@ -63,6 +64,13 @@ const listening = {
     type: 'string',
     default: null,
     about: 'The user of clients that bring no credentials.',
+  },
+  websocket: {
+    type: 'block',
+    block: websocketBlock,
+    verify: verifyWebSocket,
+    aliases: ['ws'],
+    about: 'A listener for clients in browsers; MQTT over WebSocket too, at /mqtt.',
   },
   leafnodes: {
     type: 'block',
@@ -273,7 +281,6 @@ const notOurs = {
   accounts: { type: 'unsupported', about: 'Everybody shares one account, $G.' },
   mappings: { type: 'unsupported', aliases: ['maps'], about: 'Subjects are not mapped.' },
   gateway: { type: 'unsupported', about: 'Connect to a cluster with leafnodes.remotes.' },
-  websocket: { type: 'unsupported', aliases: ['ws'], about: 'Clients connect by TCP.' },
   operator: {
     type: 'unsupported',
     aliases: ['operators', 'root', 'roots', 'root_operator', 'root_operators'],

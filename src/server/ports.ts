@@ -14,15 +14,22 @@ export interface Ports {
   readonly nats: { readonly host: string; readonly port: number }
   readonly monitoring: { readonly host: string; readonly port: number } | null
   readonly tls: boolean
+  readonly websocket: {
+    readonly host: string
+    readonly port: number
+    readonly tls: boolean
+  } | null
 }
 
 /** Removed by the function it returns. */
 export function writePortsFile(dir: string, program: string, pid: number, ports: Ports) {
   const path = join(dir, `${program}_${pid}.ports`)
+  const { websocket } = ports
   const scheme = ports.tls ? 'tls' : 'nats'
   const lists: Record<string, readonly string[]> = {
     nats: urls(scheme, ports.nats),
     ...(ports.monitoring ? { monitoring: urls('http', ports.monitoring) } : {}),
+    ...(websocket ? { websocket: urls(websocket.tls ? 'wss' : 'ws', websocket) } : {}),
   }
   writeFileSync(path, JSON.stringify(lists), { mode: 0o644 })
   return () => rmSync(path, { force: true })

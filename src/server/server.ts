@@ -15,7 +15,7 @@ import { infoLine, type ServerInfo } from '../link/handshake.ts'
 import { type Address, Listener, tlsOptions } from '../link/listener.ts'
 import { BlockPool } from '../link/outbox.ts'
 import { Pressure } from '../link/pressure.ts'
-import { LinkSocket } from '../link/socket.ts'
+import { type ClientSocket, LinkSocket } from '../link/socket.ts'
 import { upgrade } from '../link/tls.ts'
 import { authorizationOf } from './authorization.ts'
 import type { ServerOptions } from './options.ts'
@@ -28,6 +28,17 @@ export interface ServerParts {
   readonly turn: Turn
   /** Present when JetStream is on: INFO says so. */
   readonly jetstream?: { readonly domain: string | null }
+}
+
+/** How clients come here, as INFO tells them. */
+export interface Way {
+  readonly address: Address
+  readonly authorization: Authorization
+  readonly tls: { readonly verify: boolean } | null
+  /** host:port for clients that come again; null: where they came from. */
+  readonly advertise: string | null
+  /** TLS was there before INFO: the client need not start it. */
+  readonly isSecured?: boolean
 }
 
 /** Totals of connections that are gone; live ones count in their own fields. */
@@ -68,6 +79,8 @@ export class Server {
   authorization: Authorization
   /** Where clients connect; the port is real once started. */
   address: Address
+  /** Other listeners for clients: they stop accepting together with ours. */
+  readonly listeners = new Set<{ close(): void }>()
   readonly #parts: ServerParts
   readonly #listener: Listener
   readonly #context: LinkContext
@@ -138,7 +151,7 @@ export class Server {
   /** Stops accepting and tells the clients; closing them is the caller's, over time. */
   enterLameDuck(): void {
     this.#isLameDuck = true
-    this.#listener.close()
+    this.#closeListeners()
     for (const client of this.clients.values()) client.sendInfo()
   }
 
@@ -146,8 +159,19 @@ export class Server {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#listener.close()
+    this.#closeListeners()
     for (const client of [...this.clients.values()]) client.close('Server Shutdown')
+  }
+
+  /** A client that another listener accepted. */
+  adopt(socket: ClientSocket, context: LinkContext): void {
+    this.totals.connections++
+    this.#start(new Client(context, socket, this.nextId()), false)
+  }
+
+  #closeListeners(): void {
+    this.#listener.close()
+    for (const listener of this.listeners) listener.close()
   }
 
   #accept(socket: Socket): void {
@@ -164,12 +188,16 @@ export class Server {
   }
 
   #adopt(socket: Socket, id: number, isGreeted: boolean): void {
-    const client = new Client(this.#context, new LinkSocket(socket), id)
-    this.clients.set(id, client)
+    this.#start(new Client(this.#context, new LinkSocket(socket), id), isGreeted)
+  }
+
+  #start(client: Client, isGreeted: boolean): void {
+    this.clients.set(client.id, client)
     client.start(isGreeted)
   }
 
-  #info(): ServerInfo {
+  /** What INFO says, without what is the connection's own. */
+  info({ address, authorization, tls, advertise, isSecured }: Way): ServerInfo {
     const { options } = this
     return {
       server_id: this.id,
@@ -177,18 +205,24 @@ export class Server {
       version: this.version,
       proto: 1,
       go: `node${process.versions.node}`,
-      host: this.address.host,
-      port: this.address.port,
+      host: address.host,
+      port: address.port,
       headers: true,
-      ...(isAuthRequired(this.authorization) ? { auth_required: true } : {}),
-      ...(options.tls === null ? {} : { tls_required: true }),
-      ...(options.tls?.verify ? { tls_verify: true } : {}),
+      ...(isAuthRequired(authorization) ? { auth_required: true } : {}),
+      ...(tls === null ? {} : { tls_required: true }),
+      ...(tls?.verify ? { tls_verify: true } : {}),
+      ...(isSecured ? { tls_available: true } : {}),
       max_payload: options.max_payload,
       ...(this.#parts.jetstream ? { jetstream: true } : {}),
       ...(this.#parts.jetstream?.domain ? { domain: this.#parts.jetstream.domain } : {}),
-      ...(options.client_advertise ? { connect_urls: [options.client_advertise] } : {}),
+      ...(advertise ? { connect_urls: [advertise] } : {}),
       ...(this.#isLameDuck ? { ldm: true } : {}),
     }
+  }
+
+  #way(): Way {
+    const { address, authorization, options } = this
+    return { address, authorization, tls: options.tls, advertise: options.client_advertise }
   }
 
   #newContext(): LinkContext {
@@ -206,7 +240,7 @@ export class Server {
         return server.authorization
       },
       clients: this.clients,
-      infoLine: (id, host) => infoLine(this.#info(), id, host),
+      infoLine: (id, host) => infoLine(this.info(this.#way()), id, host),
       authenticate: credentials => authenticate(this.authorization, credentials, globalAccountName),
       account: name => this.account(name),
       closed: (client, reason) => this.#forget(client, reason),

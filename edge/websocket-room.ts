@@ -1,0 +1,84 @@
+// Brings the WebSocket listener together with the server and the MQTT room.
+
+import { globalAccountName } from '../src/account/account.ts'
+import { type Authorization, authenticate } from '../src/account/authenticate.ts'
+import type { LinkContext } from '../src/link/context.ts'
+import { infoLine } from '../src/link/handshake.ts'
+import { type Address, tlsOptions } from '../src/link/listener.ts'
+import { WebSocketListener } from '../src/link/websocket.ts'
+import type { Server } from '../src/server/server.ts'
+import { type WebSocketOptions, websocketAddress } from '../src/server/websocket-options.ts'
+import type { MqttGateway } from './mqtt/gateway.ts'
+
+/** null when the block names no port. */
+export function newWebSocketListener(
+  server: Server,
+  options: WebSocketOptions,
+  mqtt: MqttGateway | null,
+): WebSocketListener | null {
+  const address = websocketAddress(options)
+  if (address === null) return null
+  const { max_payload, max_control_line } = server.options
+  const context = contextOf(server, options, () => listener.address ?? address)
+  const listener = new WebSocketListener({
+    ...address,
+    tls: options.tls === null ? null : tlsOptions(options.tls),
+    sameOrigin: options.same_origin,
+    allowedOrigins: options.allowed_origins,
+    compression: options.compression,
+    handshakeMs: options.handshake_timeout,
+    payloadBytesMax: max_payload,
+    lineBytesMax: max_control_line,
+    log: server.log,
+    accept: socket => server.adopt(socket, context),
+    ...(mqtt === null ? {} : { acceptMqtt: socket => mqtt.join(socket) }),
+  })
+  return listener
+}
+
+/** As all clients', but for who may connect and for what INFO says of the way here. */
+function contextOf(server: Server, options: WebSocketOptions, address: () => Address): LinkContext {
+  const links = server.links
+  const authorization = () => authorizationOf(server, options)
+  const { advertise, tls } = options
+  const isSecured = tls !== null
+  return {
+    log: links.log,
+    clock: links.clock,
+    turn: links.turn,
+    pool: links.pool,
+    pressure: links.pressure,
+    clients: links.clients,
+    get limits() {
+      return links.limits
+    },
+    get authorization() {
+      return authorization()
+    },
+    authenticate: credentials => authenticate(authorization(), credentials, globalAccountName),
+    account: name => links.account(name),
+    closed: (client, reason) => links.closed(client, reason),
+    slowConsumer: client => links.slowConsumer(client),
+    infoLine: (id, host) => {
+      const way = { address: address(), authorization: authorization(), tls, advertise, isSecured }
+      return infoLine(server.info(way), id, host)
+    },
+  }
+}
+
+/** The block's own user or token when it has one, else the server's users. */
+function authorizationOf(server: Server, options: WebSocketOptions): Authorization {
+  const { user, password, token, timeout } = options.authorization
+  const base = server.authorization
+  const timeoutMs = timeout ?? base.timeoutMs
+  if (user === null && token === null) {
+    return { ...base, timeoutMs, noAuthUser: options.no_auth_user ?? base.noAuthUser }
+  }
+  const account = globalAccountName
+  const users = new Map(
+    user === null
+      ? []
+      : [[user, { name: user, password: password ?? '', account, permissions: null }]],
+  )
+  return { users, token: token ?? '', noAuthUser: null, timeoutMs }
+}

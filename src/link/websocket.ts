@@ -1,0 +1,206 @@
+// The WebSocket listener: HTTP requests become connections for clients (and MQTT devices).
+//
+// node:http, node:https and ws are loaded by start() only: a broker without WebSocket does not pay
+// for them. A request is bounded in size and time, a message in size: eight payloads and a line,
+// as a client that comes back sends all it kept in one (nats-server takes as much).
+
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocketOptions } from 'node:tls'
+import type { WebSocketServer } from 'ws'
+import type { Log } from '../base/log.ts'
+import type { Address } from './listener.ts'
+import type { ClientSocket } from './socket.ts'
+import { WebSocketSocket } from './websocket-socket.ts'
+import { forwardedFor, judgeUpgrade } from './websocket-upgrade.ts'
+
+export interface WebSocketParts {
+  readonly host: string
+  /** -1: a random one. */
+  readonly port: number
+  readonly tls: TLSSocketOptions | null
+  readonly sameOrigin: boolean
+  readonly allowedOrigins: readonly string[]
+  readonly compression: boolean
+  readonly handshakeMs: number
+  readonly payloadBytesMax: number
+  readonly lineBytesMax: number
+  readonly log: Log
+  accept(socket: ClientSocket): void
+  /** What came on the path /mqtt; absent: nothing may. */
+  readonly acceptMqtt?: (socket: ClientSocket) => void
+}
+
+const headerBytesMax = 16_384
+const payloadsPerMessageMax = 8
+const messageBytesMax = 64 * 1024 * 1024
+/** How long the peer may take to answer a close frame. */
+const closeMsMax = 2000
+/** Below this compressing costs more than it saves; nats-server's bound too. */
+const compressedBytesMin = 64
+/** How often requests that do not come to an end are looked for. */
+const checkMs = 500
+
+export class WebSocketListener {
+  readonly #parts: WebSocketParts
+  #http: HttpServer | null = null
+  #webSockets: WebSocketServer | null = null
+  #address: Address | null = null
+
+  constructor(parts: WebSocketParts) {
+    this.#parts = parts
+  }
+
+  /** Where it listens, once started. */
+  get address(): Address | null {
+    return this.#address
+  }
+
+  /** Listens; rejects when the port is taken. */
+  async start(): Promise<void> {
+    const { host, port, tls, log } = this.#parts
+    const { WebSocketServer } = await import('ws')
+    this.#webSockets = new WebSocketServer(this.#webSocketOptions())
+    const http = await this.#newHttp()
+    http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
+    // A request that asks for no upgrade.
+    http.on('request', (request, response) => {
+      const { status, why } = this.#refusal(request)
+      this.#logRefusal(request, why)
+      const body = statusText(status)
+      response.writeHead(status, {
+        'Content-Type': 'text/plain; charset=utf-8',
+        'Content-Length': body.length,
+        'Sec-WebSocket-Version': '13',
+        Connection: 'close',
+      })
+      response.end(request.method === 'HEAD' ? undefined : body)
+    })
+    await new Promise<void>((resolve, reject) => {
+      http.once('error', reject)
+      http.listen(Math.max(0, port), host, () => {
+        http.off('error', reject)
+        resolve()
+      })
+    })
+    // Accepting failed (no descriptors left): those already connected go on, and so do we.
+    http.on('error', () => undefined)
+    this.#http = http
+    const bound = http.address()
+    this.#address = { host, port: typeof bound === 'object' && bound !== null ? bound.port : port }
+    const scheme = tls === null ? 'ws' : 'wss'
+    log.info(`Listening for websocket clients on ${scheme}://${host}:${this.#address.port}`)
+    if (tls === null) log.warn('Websocket not configured with TLS. DO NOT USE IN PRODUCTION!')
+  }
+
+  /** Stops accepting. Connections stay: they are their links'. */
+  close(): void {
+    const http = this.#http
+    if (http === null) return
+    this.#http = null
+    http.close()
+    http.closeAllConnections()
+  }
+
+  async #newHttp(): Promise<HttpServer> {
+    const { tls, handshakeMs } = this.#parts
+    const bounds = {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: handshakeMs,
+      requestTimeout: handshakeMs,
+      connectionsCheckingInterval: Math.min(handshakeMs, checkMs),
+      noDelay: true,
+    }
+    if (tls === null) return (await import('node:http')).createServer(bounds)
+    const { createServer } = await import('node:https')
+    const http = createServer({ ...bounds, ...tls, handshakeTimeout: handshakeMs })
+    http.on('tlsClientError', (error, socket) => {
+      this.#parts.log.error(`${socket.remoteAddress} - TLS handshake error: ${error.message}`)
+    })
+    return http
+  }
+
+  #webSocketOptions() {
+    const { compression, payloadBytesMax, lineBytesMax } = this.#parts
+    const bytes = Math.min(payloadBytesMax * payloadsPerMessageMax, messageBytesMax)
+    return {
+      noServer: true,
+      clientTracking: false,
+      skipUTF8Validation: true,
+      maxPayload: Math.max(bytes, payloadBytesMax) + lineBytesMax,
+      closeTimeout: closeMsMax,
+      handleProtocols: (offered: Set<string>, request: IncomingMessage) =>
+        isMqtt(request) && offered.has('mqtt') ? 'mqtt' : (false as const),
+      perMessageDeflate: compression
+        ? {
+            serverNoContextTakeover: true,
+            clientNoContextTakeover: true,
+            threshold: compressedBytesMin,
+            zlibDeflateOptions: { level: 1 },
+          }
+        : false,
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const webSockets = this.#webSockets
+    const verdict = this.#judge(request)
+    if (webSockets === null) return void socket.destroy()
+    if (verdict.is === 'refused') {
+      this.#logRefusal(request, verdict.why)
+      return refuse(socket, verdict.status)
+    }
+    const { accept, acceptMqtt } = this.#parts
+    webSockets.handleUpgrade(request, socket, head, webSocket => {
+      const link = new WebSocketSocket(webSocket, socket, forwardedFor(request.headers))
+      if (verdict.kind === 'mqtt') acceptMqtt?.(link)
+      else accept(link)
+    })
+  }
+
+  #judge(request: IncomingMessage) {
+    const { tls, acceptMqtt, sameOrigin, allowedOrigins } = this.#parts
+    const isSecure = tls !== null
+    const hasMqtt = acceptMqtt !== undefined
+    return judgeUpgrade(request, { isSecure, hasMqtt, sameOrigin, allowedOrigins })
+  }
+
+  #refusal(request: IncomingMessage) {
+    const verdict = this.#judge(request)
+    return verdict.is === 'refused' ? verdict : { status: 400, why: 'no upgrade asked for' }
+  }
+
+  #logRefusal({ socket }: IncomingMessage, why: string): void {
+    const { remoteAddress, remotePort } = socket
+    const peer = `${remoteAddress}:${remotePort}`
+    this.#parts.log.error(`${peer} - websocket handshake error: ${why}`)
+  }
+}
+
+function isMqtt(request: IncomingMessage): boolean {
+  return (request.url ?? '').replace(/[?#].*$/s, '').endsWith('/mqtt')
+}
+
+const statusTexts: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+}
+
+function statusText(status: number): string {
+  return `${statusTexts[status] ?? 'Bad Request'}\n`
+}
+
+function refuse(socket: Socket, status: number): void {
+  const body = statusText(status)
+  const head = [
+    `HTTP/1.1 ${status} ${statusTexts[status]}`,
+    'Content-Type: text/plain; charset=utf-8',
+    'Sec-WebSocket-Version: 13',
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ]
+  socket.on('error', () => socket.destroy())
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
