@@ -1,6 +1,5 @@
 // Brings the MQTT room together with the server and the store.
 
-import { authenticate } from '../src/account/authenticate.ts'
 import type { Server } from '../src/server/server.ts'
 import { MqttGateway } from './mqtt/gateway.ts'
 import type { MqttOptions } from './mqtt/options.ts'
@@ -18,11 +17,8 @@ export function newMqttGateway(server: Server, store: Store, options: MqttOption
     turn,
     pool,
     pressure,
-    authenticate: (credentials, account, noAuthUser) => {
-      const { authorization } = server
-      const withUser = { ...authorization, noAuthUser: noAuthUser ?? authorization.noAuthUser }
-      return authenticate(withUser, credentials, account)
-    },
+    authenticate: (credentials, account, peer, own) =>
+      server.authenticate(credentials, account, peer, own),
     account: name => server.account(name),
     nextId: () => server.nextId(),
   })

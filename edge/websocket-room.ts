@@ -1,7 +1,7 @@
 // Brings the WebSocket listener together with the server and the MQTT room.
 
 import { globalAccountName } from '../src/account/account.ts'
-import { type Authorization, authenticate } from '../src/account/authenticate.ts'
+import type { Authorization, User } from '../src/account/authenticate.ts'
 import type { LinkContext } from '../src/link/context.ts'
 import { infoLine } from '../src/link/handshake.ts'
 import { type Address, tlsOptions } from '../src/link/listener.ts'
@@ -38,8 +38,8 @@ export function newWebSocketListener(
 
 /** As all clients', but for who may connect and for what INFO says of the way here. */
 function contextOf(server: Server, options: WebSocketOptions, address: () => Address): LinkContext {
-  const links = server.links
-  const authorization = () => authorizationOf(server, options)
+  const { links } = server
+  const own = ownOf(options)
   const { advertise, tls } = options
   const isSecured = tls !== null
   return {
@@ -53,32 +53,38 @@ function contextOf(server: Server, options: WebSocketOptions, address: () => Add
       return links.limits
     },
     get authorization() {
-      return authorization()
+      return { ...server.authorization, ...own }
     },
-    authenticate: credentials => authenticate(authorization(), credentials, globalAccountName),
+    authenticate: (credentials, peer) =>
+      server.authenticate(credentials, globalAccountName, peer, own),
     account: name => links.account(name),
     closed: (client, reason) => links.closed(client, reason),
     slowConsumer: client => links.slowConsumer(client),
-    infoLine: (id, host) => {
-      const way = { address: address(), authorization: authorization(), tls, advertise, isSecured }
-      return infoLine(server.info(way), id, host)
+    infoLine: (id, host, nonce) => {
+      const authorization = { ...server.authorization, ...own }
+      const way = { address: address(), authorization, tls, advertise, isSecured }
+      return infoLine(server.info(way), id, host, nonce)
     },
   }
 }
 
 /** The block's own user or token when it has one, else the server's users. */
-function authorizationOf(server: Server, options: WebSocketOptions): Authorization {
+function ownOf(options: WebSocketOptions): Partial<Authorization> {
   const { user, password, token, timeout } = options.authorization
-  const base = server.authorization
-  const timeoutMs = timeout ?? base.timeoutMs
+  const time = timeout === null ? {} : { timeoutMs: timeout }
   if (user === null && token === null) {
-    return { ...base, timeoutMs, noAuthUser: options.no_auth_user ?? base.noAuthUser }
+    const { no_auth_user: noAuthUser } = options
+    return noAuthUser === null ? time : { ...time, noAuthUser }
   }
-  const account = globalAccountName
-  const users = new Map(
-    user === null
-      ? []
-      : [[user, { name: user, password: password ?? '', account, permissions: null }]],
-  )
-  return { users, token: token ?? '', noAuthUser: null, timeoutMs }
+  const users = new Map<string, User>()
+  if (user !== null) {
+    users.set(user, {
+      name: user,
+      password: password ?? '',
+      account: globalAccountName,
+      permissions: null,
+      connectionTypes: null,
+    })
+  }
+  return { ...time, users, hasNkeys: false, token: token ?? '', noAuthUser: null }
 }

@@ -8,20 +8,23 @@
 // end but DISCONNECT [MQTT-3.1.2-8] [MQTT-3.1.2-10]; unlike nats-server also when another
 // connection takes the session over, as the standard asks.
 
-import type { Identity } from '../../src/account/authenticate.ts'
+import type { ConnectionType, Identity, Peer } from '../../src/account/authenticate.ts'
 import type { Timer } from '../../src/base/clock.ts'
-import { type ByteSink, Outbox, type OutboxOwner } from '../../src/link/outbox.ts'
-import type { LinkSocket, SocketOwner } from '../../src/link/socket.ts'
+import { Outbox, type OutboxOwner } from '../../src/link/outbox.ts'
+import type { SocketOwner } from '../../src/link/socket.ts'
 import type { Receipt } from '../../src/message.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import type { MqttContext, MqttLimits } from './context.ts'
 import { Framer, type FrameOwner } from './frame.ts'
+import type { ConnectionOwner, Line } from './line.ts'
 import * as packets from './packet.ts'
 import { Publisher, type PublisherOwner } from './publisher.ts'
 import { connackCodes, type ConnackCode, type Violation, violations } from './rules.ts'
 import type { Downlink, Session } from './session.ts'
 import type { AccountState, Sessions } from './sessions.ts'
 import { subjectOfTopic } from './topic.ts'
+
+export type { ConnectionOwner, Line } from './line.ts'
 
 const { types } = packets
 
@@ -36,30 +39,17 @@ type State =
     }
   | { readonly is: 'closed'; readonly reason: string }
 
-/** What a connection needs of its socket. */
-export type Line = Pick<LinkSocket, 'host' | 'port' | keyof ByteSink> & {
-  open(owner: SocketOwner): void
-  pause(): void
-  resume(): void
-  end(): void
-  destroy(): void
-}
-
-/** Whoever accepted the connection. */
-export interface ConnectionOwner {
-  /** Closes the connection that has this client id in this account, if there is one. */
-  takeOver(account: string, clientId: string, by: Connection): void
-  closed(connection: Connection): void
-}
-
 /** A client may be silent for one and a half times its keep alive [MQTT-3.1.2-24]. */
 const keepaliveGrace = 1.5
 
-export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlink, PublisherOwner {
+export class Connection
+  implements FrameOwner, SocketOwner, OutboxOwner, Downlink, PublisherOwner, Peer
+{
   readonly id: number
   readonly host: string
   readonly port: number
   readonly startedWallMs: number
+  readonly nonce = ''
   clientId = ''
   identity: Identity | null = null
   outMsgs = 0
@@ -120,6 +110,15 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
   get label(): string {
     const base = `${this.host}:${this.port} - mid:${this.id}`
     return this.clientId === '' ? base : `${base} - ${JSON.stringify(this.clientId)}`
+  }
+
+  get connectionType(): ConnectionType {
+    return this.#socket.isWebSocket ? 'MQTT_WS' : 'MQTT'
+  }
+
+  /** A login is of no use to a connection that is gone. */
+  isWaiting(): boolean {
+    return this.#state.is !== 'closed'
   }
 
   get session(): Session | null {
@@ -342,7 +341,20 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
       return this.violation(violations.topicUnsupported)
     }
     const { user, pass } = connect
-    const identity = this.#context.authenticate({ user, pass, token: pass })
+    const verdict = this.#context.authenticate({ user, pass, token: pass }, this)
+    if (!(verdict instanceof Promise)) return this.#authenticated(verdict, connect)
+    // Nothing more is read or parsed until the hash of the password is computed.
+    this.holdBack(true)
+    this.#framer.hold()
+    void verdict.then(identity => {
+      if (this.isWaiting()) this.#authenticated(identity, connect)
+      if (this.isWaiting()) this.#framer.resume()
+      if (this.isWaiting()) this.holdBack(false)
+    })
+  }
+
+  #authenticated(identity: Identity | null, connect: packets.Connect): void {
+    const { user } = connect
     if (identity === null) {
       const who = user === '' ? '' : ` - User "${user}"`
       return this.#refuseConnect(connackCodes.notAuthorized, `authentication error${who}`)
@@ -399,7 +411,9 @@ export class Connection implements FrameOwner, SocketOwner, OutboxOwner, Downlin
     // QoS 2 is granted as 1 [MQTT-3.8.4-6 allows it]; 0x80 is a refusal.
     const wanted = outcome.filters.map(({ filter, qos }) => {
       const granted = session.subscribe(filter, qos === 0 ? 0 : 1)
-      if (granted === null) this.#context.log.error(`${this.label} - ${refusal(filter)}`)
+      if (granted !== null) return granted
+      const text = `Subscription refused - Topic filter ${JSON.stringify(filter)}`
+      this.#context.log.error(`${this.label} - ${text}`)
       return granted
     })
     // A kept session's filters are promised only once they are on disk.
@@ -483,8 +497,4 @@ const small = Buffer.alloc(8)
 
 function randomId(): string {
   return Math.random().toString(36).slice(2, 12)
-}
-
-function refusal(filter: string): string {
-  return `Subscription refused - Topic filter ${JSON.stringify(filter)}`
 }

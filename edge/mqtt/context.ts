@@ -1,7 +1,7 @@
 // What the files of this room share: made once by the gateway and handed down.
 
 import type { Account } from '../../src/account/account.ts'
-import type { Credentials, Identity } from '../../src/account/authenticate.ts'
+import type { Credentials, Peer, Verdict } from '../../src/account/authenticate.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
@@ -63,7 +63,7 @@ export interface MqttContext {
   readonly keeper: Keeper
   readonly current: CurrentPublish
   readonly counters: MqttCounters
-  /** null: refused. */
-  authenticate(credentials: Credentials): Identity | null
+  /** null: refused; a promise only while a password hash is computed. */
+  authenticate(credentials: Credentials, peer: Peer): Verdict
   account(name: string): Account
 }

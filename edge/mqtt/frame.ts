@@ -11,6 +11,7 @@
 // A packet that is whole in the chunk is handed on where it stands. One that the chunk cuts in two
 // is copied once, into a buffer of its own size. The owner sees type and length before any memory
 // is given to it, so what a peer can make us hold is bounded by what the owner accepts.
+// Between packets it can be held: then it keeps what comes, so many bytes, for resume().
 
 import { type Violation, violations } from './rules.ts'
 
@@ -30,6 +31,8 @@ export interface FrameOwner {
 export const headroomBytes = 32
 /** First byte and four bytes of remaining length [MQTT 2.2.3]. */
 const headerBytesMax = 5
+/** What may come while parsing is held: one read of a socket and a little more. */
+const heldBytesMax = 1024 * 1024
 
 export class Framer {
   readonly #owner: FrameOwner
@@ -41,6 +44,8 @@ export class Framer {
   #body: Buffer | null = null
   #bodyBytes = 0
   #first = 0
+  #isHeld = false
+  #held: Buffer | null = null
 
   constructor(owner: FrameOwner) {
     this.#owner = owner
@@ -49,16 +54,38 @@ export class Framer {
   stop(): void {
     this.#isDead = true
     this.#body = null
+    this.#held = null
+  }
+
+  /** From within a packet: what follows it waits for resume(). */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  /** Goes on with what came meanwhile. */
+  resume(): void {
+    const held = this.#held
+    this.#isHeld = false
+    this.#held = null
+    if (held !== null) this.parse(held, held.length)
   }
 
   /** Parses `chunk[0..bytes)`; whatever is not whole yet is kept for the next call. */
   parse(chunk: Buffer, bytes: number): void {
     let at = 0
     while (at < bytes && !this.#isDead) {
-      if (this.#body !== null) at = this.#fill(this.#body, chunk, at, bytes)
+      if (this.#isHeld) at = this.#keep(chunk, at, bytes)
+      else if (this.#body !== null) at = this.#fill(this.#body, chunk, at, bytes)
       else if (this.#headerBytes > 0) at = this.#resumeHeader(chunk, at, bytes)
       else at = this.#packetAt(chunk, at, bytes)
     }
+  }
+
+  #keep(chunk: Buffer, start: number, end: number): number {
+    const held = this.#held ?? Buffer.alloc(0)
+    if (held.length + end - start > heldBytesMax) return this.#fail(violations.firstPacket, end)
+    this.#held = Buffer.concat([held, chunk.subarray(start, end)])
+    return end
   }
 
   /** Reads one packet; returns where the next one starts. */

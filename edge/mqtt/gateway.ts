@@ -2,7 +2,6 @@
 
 import type { Socket } from 'node:net'
 import type { Account } from '../../src/account/account.ts'
-import type { Credentials, Identity } from '../../src/account/authenticate.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
@@ -11,7 +10,7 @@ import type { BlockPool } from '../../src/link/outbox.ts'
 import type { Pressure } from '../../src/link/pressure.ts'
 import { LinkSocket } from '../../src/link/socket.ts'
 import { upgrade } from '../../src/link/tls.ts'
-import { authenticator } from './authenticator.ts'
+import { authenticator, type ServerCheck } from './authenticator.ts'
 import { Connection, type ConnectionOwner, type Line } from './connection.ts'
 import type { MqttContext, MqttCounters, MqttLimits } from './context.ts'
 import type { Keeper } from './keeper.ts'
@@ -28,12 +27,7 @@ export interface MqttParts {
   readonly turn: Turn
   readonly pool: BlockPool
   readonly pressure: Pressure
-  /** The server's users; `noAuthUser` replaces the server's own for clients without credentials. */
-  authenticate(
-    credentials: Credentials,
-    account: string,
-    noAuthUser: string | null,
-  ): Identity | null
+  readonly authenticate: ServerCheck
   account(name: string): Account
   /** Connection ids are the server's: unique among all kinds. */
   nextId(): number
@@ -88,9 +82,7 @@ export class MqttGateway implements ConnectionOwner {
         prefix: nothing,
         prefixBytes: 0,
       },
-      authenticate: authenticator(parts.options, (credentials, account, noAuthUser) =>
-        parts.authenticate(credentials, account, noAuthUser),
-      ),
+      authenticate: authenticator(parts.options, parts.authenticate),
       account: name => parts.account(name),
     }
     this.sessions = new Sessions(this.#context)

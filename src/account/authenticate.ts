@@ -1,6 +1,8 @@
-// Who may connect, and as whom (reference 5.1, as far as users, passwords and tokens go).
+// Who may connect, and as whom: nkeys, users, passwords and tokens (reference 5.1).
 
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { type HashCheck, isHash, noHashes } from './hashes.ts'
+import { verifySignature } from './nkey.ts'
 import type { Permissions } from './permissions.ts'
 
 /** What a peer said about itself in CONNECT (MQTT: user name and password). */
@@ -8,64 +10,146 @@ export interface Credentials {
   readonly user: string
   readonly pass: string
   readonly token: string
+  /** A public user key, and what it made of our nonce, as base64url. */
+  readonly nkey?: string
+  readonly sig?: string
+}
+
+/** The ways to connect, as a user's `allowed_connection_types` names them. */
+export const connectionTypes = [
+  'STANDARD',
+  'WEBSOCKET',
+  'LEAFNODE',
+  'LEAFNODE_WS',
+  'MQTT',
+  'MQTT_WS',
+  'INPROCESS',
+] as const
+
+export type ConnectionType = (typeof connectionTypes)[number]
+
+/** The connection that brings the credentials. */
+export interface Peer {
+  readonly connectionType: ConnectionType
+  /** What we sent it to sign; '' = nothing. */
+  readonly nonce: string
+  /** Does it still wait for the answer? */
+  isWaiting(): boolean
 }
 
 export interface User {
+  /** Of an nkey user the public key. */
   readonly name: string
-  readonly password: string
+  /** In plain text or a bcrypt hash; null: the user signs with the nkey that is its name. */
+  readonly password: string | null
   readonly account: string
   readonly permissions: Permissions | null
+  /** null or absent = every way. */
+  readonly connectionTypes?: ReadonlySet<ConnectionType> | null
 }
 
 /** What the config's `authorization` block says. */
 export interface Authorization {
   readonly users: ReadonlyMap<string, User>
-  /** '' = none. */
+  /** Are there nkey users? Then INFO has a nonce. */
+  readonly hasNkeys: boolean
+  /** '' = none; may be a bcrypt hash. */
   readonly token: string
   /** Whom a peer without any credentials becomes; null = nobody. */
   readonly noAuthUser: string | null
   /** How long a peer may take to send CONNECT, ms. */
   readonly timeoutMs: number
+  readonly hashes: HashCheck
 }
 
 export interface Identity {
-  /** For logs and /connz: the user's name, '' when anonymous. */
+  /** For logs and /connz: the user's name or nkey, '' when anonymous. */
   readonly user: string
   readonly account: string
   readonly permissions: Permissions | null
 }
 
+/** null: refused. A promise only where a hash has to be computed. */
+export type Verdict = Identity | null | Promise<Identity | null>
+
 export const openToAll: Authorization = {
   users: new Map(),
+  hasNkeys: false,
   token: '',
   noAuthUser: null,
   timeoutMs: 2000,
+  hashes: noHashes,
 }
+
+/** For checks that are not of one connection. */
+const somebody: Peer = { connectionType: 'STANDARD', nonce: '', isWaiting: () => true }
 
 /** Are credentials needed at all? */
 export function isAuthRequired(authorization: Authorization): boolean {
   return authorization.users.size > 0 || authorization.token !== ''
 }
 
-/** The identity that the credentials prove, or null. Compares in constant time. */
+/**
+ * The identity that the credentials prove, or null. Compares in constant time. `account` is whose
+ * a peer is that no user stands for.
+ */
 export function authenticate(
   authorization: Authorization,
   credentials: Credentials,
   account: string,
-): Identity | null {
+  peer: Peer = somebody,
+): Verdict {
   if (!isAuthRequired(authorization)) return { user: credentials.user, account, permissions: null }
-  const isAnonymous = credentials.user === '' && credentials.pass === '' && credentials.token === ''
-  const name = isAnonymous ? authorization.noAuthUser : credentials.user
-  const user = name === null || name === '' ? undefined : authorization.users.get(name)
-  if (user && (isAnonymous || isEqual(user.password, credentials.pass))) {
-    return { user: user.name, account: user.account, permissions: user.permissions }
+  const { users, hasNkeys, noAuthUser, token, hashes } = authorization
+  const { user: name, pass, nkey = '', sig = '' } = credentials
+  if (name === '' && pass === '' && credentials.token === '' && nkey === '') {
+    const user = noAuthUser === null ? undefined : users.get(noAuthUser)
+    return user && mayConnectBy(user, peer) ? identityOf(user) : null
   }
-  const offered = credentials.token === '' ? credentials.pass : credentials.token
-  if (authorization.token !== '' && isEqual(authorization.token, offered)) {
-    return { user: '', account, permissions: null }
+  if (nkey !== '' && hasNkeys) {
+    const user = users.get(nkey)
+    if (user?.password !== null || !mayConnectBy(user, peer)) return null
+    return isSigned(nkey, sig, peer.nonce) ? identityOf(user) : null
   }
-  return null
+  const user = name === '' ? undefined : users.get(name)
+  if (user && user.password !== null) {
+    if (!mayConnectBy(user, peer)) return null
+    return proven(user.password, pass, identityOf(user), hashes, peer)
+  }
+  if (token === '') return null
+  const offered = credentials.token === '' ? pass : credentials.token
+  return proven(token, offered, { user: '', account, permissions: null }, hashes, peer)
 }
+
+function identityOf({ name, account, permissions }: User): Identity {
+  return { user: name, account, permissions }
+}
+
+function mayConnectBy(user: User, peer: Peer): boolean {
+  return user.connectionTypes?.has(peer.connectionType) ?? true
+}
+
+/** The identity if the secret was offered, else null. */
+function proven(
+  secret: string,
+  offered: string,
+  identity: Identity,
+  hashes: HashCheck,
+  peer: Peer,
+): Verdict {
+  if (!isHash(secret)) return isEqual(secret, offered) ? identity : null
+  const isRight = hashes.check(secret, offered, () => peer.isWaiting())
+  if (isRight instanceof Promise) return isRight.then(right => (right ? identity : null))
+  return isRight ? identity : null
+}
+
+/** Node reads both alphabets of base64, padded or not. */
+function isSigned(nkey: string, sig: string, nonce: string): boolean {
+  if (nonce === '' || sig.length > signatureCharsMax) return false
+  return verifySignature(nkey, Buffer.from(nonce), Buffer.from(sig, 'base64'))
+}
+
+const signatureCharsMax = 88
 
 function isEqual(expected: string, offered: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest()

@@ -6,9 +6,11 @@
 //
 // Without configured users a client may do everything before (or without) CONNECT, as
 // nats-server allows: then it is open from the start and CONNECT only sets its options.
+//
+// While a password hash is computed the state stays and nothing more is read or parsed.
 
 import type { Account } from '../account/account.ts'
-import type { Identity } from '../account/authenticate.ts'
+import type { ConnectionType, Identity, Peer, Verdict } from '../account/authenticate.ts'
 import { ReplyPermissions } from '../account/replies.ts'
 import type { Timer } from '../base/clock.ts'
 import { newSubscription } from '../broker/post.ts'
@@ -19,7 +21,13 @@ import { encodeMessage, noResponders } from '../wire/encode.ts'
 import * as wireErrors from '../wire/errors.ts'
 import { type ClientOperations, Parser } from '../wire/parser.ts'
 import type { LinkContext } from './context.ts'
-import { type ConnectOptions, connectDefaults, readConnect, redacted } from './handshake.ts'
+import {
+  type ConnectOptions,
+  connectDefaults,
+  newNonce,
+  readConnect,
+  redacted,
+} from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import type { ClientSocket } from './socket.ts'
@@ -30,7 +38,7 @@ type State =
   | { readonly is: 'open'; readonly account: Account }
   | { readonly is: 'closed'; readonly reason: string }
 
-export class Client implements ClientOperations, LocalSink, Origin {
+export class Client implements ClientOperations, LocalSink, Origin, Peer {
   readonly kind = 'client'
   readonly remote = false
   readonly sink = this
@@ -47,6 +55,8 @@ export class Client implements ClientOperations, LocalSink, Origin {
   /** What CONNECT asked for. */
   options: ConnectOptions = connectDefaults
   identity: Identity | null = null
+  /** What INFO gave it to sign; '' = nothing. */
+  nonce = ''
   echo = true
   permissions: PermissionCheck | null = null
   readonly keepalive: Keepalive
@@ -61,6 +71,7 @@ export class Client implements ClientOperations, LocalSink, Origin {
   /** allow_responses: what it may still answer. */
   #replies: ReplyPermissions | null = null
   #deadline: Timer | null = null
+  #isHeld = false
 
   constructor(context: LinkContext, socket: ClientSocket, id: number) {
     this.#context = context
@@ -81,18 +92,19 @@ export class Client implements ClientOperations, LocalSink, Origin {
     this.keepalive = new Keepalive(this, context.clock, context.limits.keepalive)
   }
 
-  /** Greets the client, unless it had its INFO before TLS, and starts reading. */
-  start(isGreeted = false): void {
+  /** Greets the client, unless it had its INFO with a nonce before TLS, and starts reading. */
+  start(greetedWith: string | null = null): void {
     const { log, clock, authorization, limits } = this.#context
     if (log.debugOn) log.debug(`${this.label} - Client connection created`)
-    if (!isGreeted) this.#outbox.appendText(this.#context.infoLine(this.id, this.host))
+    this.nonce = greetedWith ?? (authorization.hasNkeys ? newNonce() : '')
+    if (greetedWith === null) this.#outbox.appendText(this.#infoLine())
     if (this.#context.clients.size > limits.connectionsMax) {
       this.#socket.open(this)
       this.violation(wireErrors.connectionsExceeded)
       return
     }
-    const open = this.#context.authenticate(connectDefaults)
-    if (open) this.#becomeOpen(open)
+    const open = this.#context.authenticate(connectDefaults, this)
+    if (open !== null && !(open instanceof Promise)) this.#becomeOpen(open)
     else {
       const timer = clock.after(authorization.timeoutMs, () => {
         this.violation(wireErrors.authenticationTimeout)
@@ -120,6 +132,15 @@ export class Client implements ClientOperations, LocalSink, Origin {
       : `${base} - "v${version}:${lang}:${name}"`
   }
 
+  get connectionType(): ConnectionType {
+    return this.#socket.isWebSocket ? 'WEBSOCKET' : 'STANDARD'
+  }
+
+  /** A login is of no use to a connection that is gone. */
+  isWaiting(): boolean {
+    return this.#state.is !== 'closed'
+  }
+
   get pendingBytes(): number {
     return this.#outbox.pendingBytes
   }
@@ -136,7 +157,9 @@ export class Client implements ClientOperations, LocalSink, Origin {
     if (!pressure.raised || this.#state.is === 'closed') return
     this.stalls++
     this.#socket.pause()
-    pressure.wait(() => this.#socket.resume())
+    pressure.wait(() => {
+      if (!this.#isHeld) this.#socket.resume()
+    })
   }
 
   ended(error: Error | null): void {
@@ -165,7 +188,14 @@ export class Client implements ClientOperations, LocalSink, Origin {
   recheck(): void {
     const state = this.#state
     if (state.is !== 'open') return
-    const identity = this.#context.authenticate(this.options)
+    this.#decide(this.#context.authenticate(this.options, this), identity => {
+      this.#recheckedAs(identity)
+    })
+  }
+
+  #recheckedAs(identity: Identity | null): void {
+    const state = this.#state
+    if (state.is !== 'open') return
     if (identity === null) return this.violation(wireErrors.authorizationViolation)
     this.#becomeOpen(identity)
     for (const subscription of [...this.subscriptions.values()]) {
@@ -258,12 +288,15 @@ export class Client implements ClientOperations, LocalSink, Origin {
     if (options.noResponders && !options.headers) {
       return this.violation(wireErrors.noRespondersNeedsHeaders)
     }
-    const identity = this.#context.authenticate(options)
+    this.#decide(this.#context.authenticate(options, this), identity => this.#connected(identity))
+  }
+
+  #connected(identity: Identity | null): void {
     if (identity === null) return this.#rejected()
     // A second CONNECT starts anew: its subscriptions were made as somebody else.
     this.#dropSubscriptions()
     this.#becomeOpen(identity)
-    if (options.verbose) this.#outbox.appendText('+OK\r\n')
+    if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
   }
 
   ping(): void {
@@ -337,8 +370,7 @@ export class Client implements ClientOperations, LocalSink, Origin {
 
   /** An asynchronous INFO (lame duck, new connect URLs), for clients that understand it. */
   sendInfo(): void {
-    if (this.options.protocol === 1)
-      this.#outbox.appendText(this.#context.infoLine(this.id, this.host))
+    if (this.options.protocol === 1) this.#outbox.appendText(this.#infoLine())
   }
 
   wentStale(): void {
@@ -366,13 +398,39 @@ export class Client implements ClientOperations, LocalSink, Origin {
     this.#state = { is: 'open', account: this.#context.account(identity.account) }
   }
 
+  /** Acts on the verdict, at once or when it comes; what the client sends meanwhile waits. */
+  #decide(verdict: Verdict, act: (identity: Identity | null) => void): void {
+    if (!(verdict instanceof Promise)) return act(verdict)
+    this.#isHeld = true
+    this.#parser.hold()
+    this.#socket.pause()
+    void verdict.then(identity => {
+      this.#isHeld = false
+      if (this.isWaiting()) act(identity)
+      // May be held again, by a CONNECT among what waited.
+      if (this.isWaiting()) this.#parser.resume()
+      if (this.isWaiting() && !this.#isHeld) this.#socket.resume()
+    })
+  }
+
+  #infoLine(): string {
+    return this.#context.infoLine(this.id, this.host, this.nonce)
+  }
+
   #notOpen(): void {
     if (this.#state.is === 'handshake') this.violation(wireErrors.authorizationViolation)
   }
 
   #rejected(): void {
-    const { user, token } = this.options
-    const who = user !== '' ? ` - User "${user}"` : token !== '' ? ' - Token' : ''
+    const { user, token, nkey } = this.options
+    const who =
+      nkey !== '' && this.nonce !== ''
+        ? ` - Nkey "${nkey}"`
+        : user !== ''
+          ? ` - User "${user}"`
+          : token !== ''
+            ? ' - Token'
+            : ''
     this.#context.log.error(`${this.label} - authentication error${who}`)
     this.violation(wireErrors.authorizationViolation)
   }

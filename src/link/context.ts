@@ -2,7 +2,7 @@
 // that a link knows neither the server nor its options.
 
 import type { Account } from '../account/account.ts'
-import type { Authorization, Credentials, Identity } from '../account/authenticate.ts'
+import type { Authorization, Credentials, Peer, Verdict } from '../account/authenticate.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Turn } from '../base/turn.ts'
@@ -33,9 +33,9 @@ export interface LinkContext {
   readonly authorization: Authorization
   readonly clients: ReadonlyMap<number, Client>
   /** The INFO line for one connection. */
-  infoLine(id: number, host: string): string
-  /** null: refused. */
-  authenticate(credentials: Credentials): Identity | null
+  infoLine(id: number, host: string, nonce: string): string
+  /** null: refused; a promise only while a password hash is computed. */
+  authenticate(credentials: Credentials, peer: Peer): Verdict
   account(name: string): Account
   /** The link has closed; it is not to be asked again. */
   closed(client: Client, reason: string): void

@@ -1,5 +1,6 @@
 // The first two lines of a client connection: our INFO and its CONNECT (reference 3.1, 3.2).
 
+import { randomBytes } from 'node:crypto'
 import type { Credentials } from '../account/authenticate.ts'
 
 /** What INFO says to every client; the links add their own id and address. */
@@ -25,18 +26,24 @@ export interface ServerInfo {
 }
 
 /** The INFO line for one client; a blank stands before CRLF, as nats-server has it. */
-export function infoLine(info: ServerInfo, clientId: number, clientIp: string): string {
+export function infoLine(info: ServerInfo, clientId: number, clientIp: string, nonce = ''): string {
   const { cluster, domain, connect_urls, ldm, ...head } = info
   const line = {
     ...head,
     client_id: clientId,
     client_ip: clientIp,
+    ...(nonce === '' ? {} : { nonce }),
     ...(cluster === undefined ? {} : { cluster }),
     ...(domain === undefined ? {} : { domain }),
     ...(connect_urls === undefined ? {} : { connect_urls }),
     ...(ldm === undefined ? {} : { ldm }),
   }
   return `INFO ${JSON.stringify(line)} \r\n`
+}
+
+/** What a client signs with its nkey: 11 random bytes as base64url, as nats-server has it. */
+export function newNonce(): string {
+  return randomBytes(11).toString('base64url')
 }
 
 /** What a client asked for in CONNECT; what it left out is nats-server's default. */
@@ -50,6 +57,8 @@ export interface ConnectOptions extends Credentials {
   readonly name: string
   readonly lang: string
   readonly version: string
+  readonly nkey: string
+  readonly sig: string
 }
 
 export const connectDefaults: ConnectOptions = {
@@ -65,6 +74,8 @@ export const connectDefaults: ConnectOptions = {
   user: '',
   pass: '',
   token: '',
+  nkey: '',
+  sig: '',
 }
 
 /** Reads a CONNECT's JSON; null when it is no object or a field has the wrong type. */
@@ -96,6 +107,8 @@ export function readConnect(json: string): ConnectOptions | null {
     user: text('user'),
     pass: text('pass'),
     token: text('auth_token'),
+    nkey: text('nkey'),
+    sig: text('sig'),
   }
 }
 
@@ -112,6 +125,8 @@ const fieldKinds = {
   user: 'string',
   pass: 'string',
   auth_token: 'string',
+  nkey: 'string',
+  sig: 'string',
 }
 
 /** A CONNECT line for the trace log: secrets are never shown. */

@@ -3,6 +3,9 @@
 // Rule: reference section 2.3. A permission is a subject, a list of subjects, or
 // `{ allow, deny }`; `allow_responses` is true or `{ max, expires }`.
 
+import { type ConnectionType, connectionTypes } from '../account/authenticate.ts'
+import { hashCost, isHash } from '../account/hashes.ts'
+import { isPublicKey } from '../account/nkey.ts'
 import { parseDurationMs } from './duration.ts'
 import type { Block, ConfEntry, ConfNode, Report, Values } from './option.ts'
 
@@ -39,18 +42,25 @@ export const userBlock = {
     type: 'string',
     default: null,
     aliases: ['pass'],
-    about: 'Its password, in plain text.',
+    about: 'Its password, in plain text or as a bcrypt hash.',
   },
   permissions: {
     ...permissions,
     aliases: ['permission', 'authorization'],
     about: 'What the user may publish and subscribe; default_permissions when absent.',
   },
-  nkey: { type: 'unsupported', about: 'Users log in with a password or a token.' },
+  nkey: {
+    type: 'string',
+    default: null,
+    about: 'Its public key, `U…`, instead of name and password: it signs what INFO says.',
+  },
   allowed_connection_types: {
-    type: 'unsupported',
+    type: 'custom',
+    default: null as ReadonlySet<ConnectionType> | null,
+    defaultText: 'all',
     aliases: ['connection_types', 'clients'],
-    about: 'A user may connect in every way.',
+    read: readConnectionTypes,
+    about: 'Ways it may connect: `STANDARD`, `WEBSOCKET`, `MQTT`, `MQTT_WS`.',
   },
   proxy_required: { type: 'unsupported', about: 'There are no trusted proxies.' },
 } as const satisfies Block
@@ -68,13 +78,13 @@ export const authorizationBlock = {
     default: null,
     aliases: ['pass'],
     reloadable: true,
-    about: 'Its password, in plain text.',
+    about: 'Its password, in plain text or as a bcrypt hash.',
   },
   token: {
     type: 'string',
     default: null,
     reloadable: true,
-    about: 'One token for everybody, instead of users.',
+    about: 'One token for everybody, instead of users; may be a bcrypt hash.',
   },
   timeout: {
     type: 'duration',
@@ -89,7 +99,7 @@ export const authorizationBlock = {
     type: 'blocks',
     block: userBlock,
     reloadable: true,
-    about: 'Users, each with a password and permissions of its own.',
+    about: 'Users, each with a password or nkey and permissions of its own.',
   },
   default_permissions: {
     ...permissions,
@@ -108,10 +118,6 @@ export const authorizationBlock = {
 export type AuthorizationOptions = Values<typeof authorizationBlock>
 export type UserOptions = Values<typeof userBlock>
 
-function isBcrypt(secret: string): boolean {
-  return /^\$2[abxy]\$\d\d\$/.test(secret)
-}
-
 /** The rules between the options of the block. */
 export function verifyAuthorization(
   value: AuthorizationOptions,
@@ -127,18 +133,62 @@ export function verifyAuthorization(
   if (users.length > 0 && token !== null) {
     report.error(node.place, 'Can not have a token and a users array')
   }
-  // Compared as plain text, a hash would be a password itself.
-  for (const secret of [password, token, ...users.map(entry => entry.password)]) {
-    if (secret !== null && isBcrypt(secret)) {
-      report.error(node.place, 'bcrypt passwords are not supported by nats-edge')
+  for (const secret of [password, token]) verifySecret(secret, node, report)
+  verifyUsers(users, new Set(), node, report)
+}
+
+/** `names` are those taken; a user's name, or nkey, stands once in the whole config. */
+export function verifyUsers(
+  users: readonly UserOptions[],
+  names: Set<string>,
+  node: ConfNode,
+  report: Report,
+): void {
+  for (const { user, password, nkey } of users) {
+    verifySecret(password, node, report)
+    if (nkey !== null && (user !== null || password !== null)) {
+      report.error(node.place, 'Nkey users do not take usernames or passwords')
     }
-  }
-  const names = new Set<string>()
-  for (const { user: name } of users) {
+    if (nkey !== null && !isPublicKey(nkey, 'user')) {
+      report.error(node.place, 'Not a valid public nkey for a user')
+    }
+    const name = nkey ?? user
     if (name === null) report.error(node.place, 'User entry requires a user')
-    else if (names.has(name)) report.error(node.place, `Duplicate user "${name}" detected`)
+    else if (names.has(name)) {
+      const what = nkey === null ? 'user' : 'nkey'
+      report.error(node.place, `Duplicate ${what} "${name}" detected`)
+    }
     if (name !== null) names.add(name)
   }
+}
+
+/** With this cost a small board computes for longer than a login may take. */
+const hashCostMax = 14
+
+/** nats-server starts with a hash that no password has; nobody would ever get in. */
+export function verifySecret(secret: string | null, node: ConfNode, report: Report): void {
+  if (secret === null || !isHash(secret)) return
+  const cost = hashCost(secret)
+  if (cost === null) report.error(node.place, 'a password or token begins like a bcrypt hash')
+  else if (cost > hashCostMax) {
+    report.error(node.place, `the cost of a bcrypt hash is ${cost}, maximum is ${hashCostMax}`)
+  }
+}
+
+function readConnectionTypes(node: ConfNode, report: Report): ReadonlySet<ConnectionType> | null {
+  const found = new Set<ConnectionType>()
+  for (const item of node.is === 'list' ? node.items : [node]) {
+    if (item.is !== 'string') {
+      report.error(item.place, 'allowed connection types must be strings')
+      continue
+    }
+    const name = item.value.toUpperCase()
+    const type = connectionTypes.find(one => one === name)
+    if (type === undefined) report.error(item.place, `unknown connection type "${item.value}"`)
+    else found.add(type)
+  }
+  // As in nats-server an empty list allows every way.
+  return found.size === 0 ? null : found
 }
 
 function readPermissions(node: ConfNode, report: Report): PermissionRules | null {

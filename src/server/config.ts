@@ -152,7 +152,10 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
     add('tls', 'TLS Server certificate must be present and valid')
   }
   if (tls?.verify && tls.ca_file === null) add('tls', 'tls verify needs a ca_file')
-  const names = [authorization?.user, ...(authorization?.users ?? []).map(user => user.user)]
+  const names = [
+    authorization?.user,
+    ...(authorization?.users ?? []).map(one => one.nkey ?? one.user),
+  ]
   if (no_auth_user !== null && !names.includes(no_auth_user)) {
     add(
       'no_auth_user',

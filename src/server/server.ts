@@ -3,7 +3,15 @@
 
 import type { Socket } from 'node:net'
 import { Account, globalAccountName, systemAccountName } from '../account/account.ts'
-import { type Authorization, authenticate, isAuthRequired } from '../account/authenticate.ts'
+import {
+  type Authorization,
+  authenticate,
+  type Credentials,
+  isAuthRequired,
+  type Peer,
+  type Verdict,
+} from '../account/authenticate.ts'
+import { Hashes } from '../account/hashes.ts'
 import { createNKey } from '../account/nkey.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
@@ -11,7 +19,7 @@ import type { Turn } from '../base/turn.ts'
 import { Client } from '../link/client.ts'
 import { ClosedClients } from '../link/closed.ts'
 import type { LinkContext, LinkLimits } from '../link/context.ts'
-import { infoLine, type ServerInfo } from '../link/handshake.ts'
+import { infoLine, newNonce, type ServerInfo } from '../link/handshake.ts'
 import { type Address, Listener, tlsOptions } from '../link/listener.ts'
 import { BlockPool } from '../link/outbox.ts'
 import { Pressure } from '../link/pressure.ts'
@@ -81,6 +89,8 @@ export class Server {
   address: Address
   /** Other listeners for clients: they stop accepting together with ours. */
   readonly listeners = new Set<{ close(): void }>()
+  /** Computes the bcrypt hashes of passwords. */
+  readonly hashes: Hashes
   readonly #parts: ServerParts
   readonly #listener: Listener
   readonly #context: LinkContext
@@ -99,7 +109,8 @@ export class Server {
     this.name = parts.options.server_name ?? this.id
     this.startedWallMs = parts.clock.wallMs()
     this.startedMonotonicMs = parts.clock.monotonicMs()
-    this.authorization = authorizationOf(parts.options)
+    this.hashes = new Hashes(parts.clock)
+    this.authorization = authorizationOf(parts.options, this.hashes)
     this.pressure = new Pressure(parts.clock)
     this.closed = new ClosedClients(parts.options.max_closed_clients)
     const { host, port, listen } = parts.options
@@ -144,7 +155,7 @@ export class Server {
   reload(options: ServerOptions): void {
     this.options = options
     this.#limits = limitsOf(options)
-    this.authorization = authorizationOf(options)
+    this.authorization = authorizationOf(options, this.hashes)
     for (const client of [...this.clients.values()]) client.recheck()
   }
 
@@ -161,12 +172,13 @@ export class Server {
     this.#isClosed = true
     this.#closeListeners()
     for (const client of [...this.clients.values()]) client.close('Server Shutdown')
+    this.hashes.close()
   }
 
   /** A client that another listener accepted. */
   adopt(socket: ClientSocket, context: LinkContext): void {
     this.totals.connections++
-    this.#start(new Client(context, socket, this.nextId()), false)
+    this.#start(new Client(context, socket, this.nextId()), null)
   }
 
   #closeListeners(): void {
@@ -178,22 +190,23 @@ export class Server {
     this.totals.connections++
     const id = this.nextId()
     const { tls } = this.options
-    if (tls === null) return this.#adopt(socket, id, false)
+    if (tls === null) return this.#adopt(socket, id, null)
     const host = socket.remoteAddress ?? ''
-    socket.write(this.#context.infoLine(id, host))
+    const nonce = this.authorization.hasNkeys ? newNonce() : ''
+    socket.write(this.#context.infoLine(id, host, nonce))
     upgrade(socket, tlsOptions(tls), tls.timeout, this.clock, (secure, error) => {
-      if (secure !== null) this.#adopt(secure, id, true)
+      if (secure !== null) this.#adopt(secure, id, nonce)
       else this.log.error(`${host} - cid:${id} - TLS handshake error: ${error}`)
     })
   }
 
-  #adopt(socket: Socket, id: number, isGreeted: boolean): void {
-    this.#start(new Client(this.#context, new LinkSocket(socket), id), isGreeted)
+  #adopt(socket: Socket, id: number, greetedWith: string | null): void {
+    this.#start(new Client(this.#context, new LinkSocket(socket), id), greetedWith)
   }
 
-  #start(client: Client, isGreeted: boolean): void {
+  #start(client: Client, greetedWith: string | null): void {
     this.clients.set(client.id, client)
-    client.start(isGreeted)
+    client.start(greetedWith)
   }
 
   /** What INFO says, without what is the connection's own. */
@@ -240,8 +253,8 @@ export class Server {
         return server.authorization
       },
       clients: this.clients,
-      infoLine: (id, host) => infoLine(this.info(this.#way()), id, host),
-      authenticate: credentials => authenticate(this.authorization, credentials, globalAccountName),
+      infoLine: (id, host, nonce) => infoLine(this.info(this.#way()), id, host, nonce),
+      authenticate: (credentials, peer) => this.authenticate(credentials, globalAccountName, peer),
       account: name => this.account(name),
       closed: (client, reason) => this.#forget(client, reason),
       slowConsumer: client => {
@@ -249,6 +262,28 @@ export class Server {
         this.log.info(`${client.label} - Slow Consumer Detected`)
       },
     }
+  }
+
+  /**
+   * Who a connection is; `account` is whose it is when no user stands for it, `own` what its way
+   * to connect says instead of the server's authorization.
+   */
+  authenticate(
+    credentials: Credentials,
+    account: string,
+    peer: Peer,
+    own: Partial<Authorization> | null = null,
+  ): Verdict {
+    const { authorization } = this
+    const rules = own === null ? authorization : { ...authorization, ...own }
+    const verdict = authenticate(rules, credentials, account, peer)
+    if (!(verdict instanceof Promise)) return verdict
+    // The users may have been reloaded meanwhile.
+    return verdict.then(identity =>
+      authorization === this.authorization
+        ? identity
+        : this.authenticate(credentials, account, peer, own),
+    )
   }
 
   #forget(client: Client, reason: string): void {

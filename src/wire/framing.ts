@@ -10,11 +10,18 @@
 // It works in place in the chunk the socket gave, and the Message it hands on is a view of that
 // chunk. Only what a chunk's end cuts in two is copied: a line into `#line`, a message into a
 // buffer of exactly its size. Nothing it holds is larger than lineBytesMax + payloadBytesMax.
+//
+// Between two operations it can be held: [ held ] keeps what comes, so many bytes, for resume().
 
 import { startsWithAt, textAt } from '../base/bytes.ts'
 import { emptyMessage } from '../base/message.ts'
 import type { Message } from '../message.ts'
-import { controlLineTooLong, unknownOperation, type WireError } from './errors.ts'
+import {
+  authorizationViolation,
+  controlLineTooLong,
+  unknownOperation,
+  type WireError,
+} from './errors.ts'
 import { newWords, sizesAreTidy, type Words } from './words.ts'
 
 export interface FramingLimits {
@@ -25,6 +32,8 @@ export interface FramingLimits {
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 const nothing = Buffer.alloc(0)
+/** What may come while parsing is held: one read of a socket and a little more. */
+const heldBytesMax = 1024 * 1024
 
 export abstract class Framing {
   protected readonly limits: FramingLimits
@@ -33,13 +42,14 @@ export abstract class Framing {
   /** The bytes of the subject that came last, so that a repeated one makes no string. */
   protected subject: Buffer = nothing
   #subjectText = ''
-  #state: 'line' | 'body' | 'dead' = 'line'
+  #state: 'line' | 'body' | 'held' | 'dead' = 'line'
   /** A control line whose end has not come yet. */
   #line: Buffer = nothing
   #lineBytes = 0
   /** `<sizes>\r\n` and body of a message whose end has not come yet. */
   #body: Buffer = nothing
   #bodyBytes = 0
+  #held: Buffer = nothing
 
   constructor(limits: FramingLimits) {
     this.limits = limits
@@ -71,6 +81,21 @@ export abstract class Framing {
     this.#state = 'dead'
     this.#line = nothing
     this.#body = nothing
+    this.#held = nothing
+  }
+
+  /** From within an operation without a body: what follows it waits for resume(). */
+  hold(): void {
+    if (this.#state === 'line') this.#state = 'held'
+  }
+
+  /** Goes on with what came meanwhile. */
+  resume(): void {
+    if (this.#state !== 'held') return
+    this.#state = 'line'
+    const held = this.#held
+    this.#held = nothing
+    this.parse(held)
   }
 
   /** Parses what came; whatever is not whole yet is kept for the next call. */
@@ -84,6 +109,9 @@ export abstract class Framing {
         case 'body':
           at = this.#fillBody(chunk, at, end)
           break
+        case 'held':
+          at = this.#keep(chunk, at, end)
+          break
         case 'dead':
           at = end
           break
@@ -92,6 +120,13 @@ export abstract class Framing {
       }
     }
     this.message.chunk = nothing
+  }
+
+  #keep(chunk: Buffer, at: number, end: number): number {
+    if (this.#held.length + end - at > heldBytesMax)
+      return this.violate(authorizationViolation, end)
+    this.#held = Buffer.concat([this.#held, chunk.subarray(at, end)])
+    return end
   }
 
   /** Takes a line that ends in this chunk, or keeps its beginning. */

@@ -1,5 +1,10 @@
 import * as assert from 'uvu/assert'
-import { authenticate, openToAll, type User } from '../../src/account/authenticate.ts'
+import {
+  authenticate,
+  type Identity,
+  openToAll,
+  type User,
+} from '../../src/account/authenticate.ts'
 import { Permissions } from '../../src/account/permissions.ts'
 import { ReplyPermissions } from '../../src/account/replies.ts'
 import { FakeClock } from '../../src/base/clock.ts'
@@ -78,7 +83,13 @@ spec('authenticate', it => {
   ])
   const nobody = { user: '', pass: '', token: '' }
   const account = (auth: object, credentials: object) =>
-    authenticate({ ...openToAll, ...auth }, { ...nobody, ...credentials }, '$G')?.account
+    (
+      authenticate(
+        { ...openToAll, ...auth },
+        { ...nobody, ...credentials },
+        '$G',
+      ) as Identity | null
+    )?.account
 
   it('lets everybody in when nothing is configured', () => {
     assert.is(account({}, {}), '$G')

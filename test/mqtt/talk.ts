@@ -66,12 +66,8 @@ export class Talk {
       turn: this.turn,
       pool: new BlockPool(),
       pressure: new Pressure(this.clock),
-      authenticate: (credentials, account, noAuthUser) =>
-        authenticate(
-          { ...authorization, noAuthUser: noAuthUser ?? authorization.noAuthUser },
-          credentials,
-          account,
-        ),
+      authenticate: (credentials, account, peer, own) =>
+        authenticate({ ...authorization, ...own }, credentials, account, peer),
       account: name => this.account(name),
       nextId: () => ++this.#id,
     })

@@ -2,12 +2,16 @@
 // a file is told at once.
 
 import * as assert from 'uvu/assert'
+import { createNKey } from '../../src/account/nkey.ts'
 import { checkConfig, formatProblem, parseListen } from '../../src/server/check.ts'
 import { parseConfText } from '../../src/server/conf.ts'
 import { formatDuration, parseDurationMs } from '../../src/server/duration.ts'
 import type { Block } from '../../src/server/option.ts'
 import { serverBlock } from '../../src/server/options.ts'
 import { spec } from '../support/spec.ts'
+
+const hashOf = (cost: number) => `$2a$${cost}$${'a'.repeat(53)}`
+const nkey = createNKey('user').publicKey
 
 const about = 'x'
 const inner = {
@@ -191,10 +195,32 @@ spec('server options', it => {
     ],
     ['authorization { users: [{user: a}, {user: a}] }', 'Duplicate user "a" detected'],
     ['authorization { users: [{password: a}] }', 'User entry requires a user'],
+    [`authorization { user: a, password: "${hashOf(11)}" }`, null],
+    [`authorization { token: "${hashOf(14)}" }`, null],
+    [`authorization { token: "${hashOf(15)}" }`, 'the cost of a bcrypt hash is 15, maximum is 14'],
     [
-      'authorization { user: a, password: $2a$11$tKx7uzB4zFvkPzkZnX8sXO }',
-      'bcrypt passwords are not supported by nats-edge',
+      `authorization { users: [{ user: a, password: "${hashOf(11).slice(0, -1)}" }] }`,
+      'a password or token begins like a bcrypt hash',
     ],
+    [`authorization { users: [{ nkey: ${nkey}, permissions: { publish: a } }] }`, null],
+    [
+      `authorization { users: [{ nkey: ${nkey.slice(0, -1)} }] }`,
+      'Not a valid public nkey for a user',
+    ],
+    [
+      `authorization { users: [{ nkey: ${createNKey('account').publicKey} }] }`,
+      'Not a valid public nkey for a user',
+    ],
+    [
+      `authorization { users: [{ nkey: ${nkey}, password: a }] }`,
+      'Nkey users do not take usernames or passwords',
+    ],
+    [
+      `authorization { users: [{ nkey: ${nkey} }, { nkey: ${nkey} }] }`,
+      `Duplicate nkey "${nkey}" detected`,
+    ],
+    ['authorization { users: [{ user: a, connection_types: [Standard, MQTT_WS] }] }', null],
+    ['authorization { users: [{ user: a, clients: TELNET }] }', 'unknown connection type "TELNET"'],
     [
       'authorization { default_permissions { publish: [a.*, b], subscribe: {allow: x, deny: [y]}, allow_responses: true } }',
       null,

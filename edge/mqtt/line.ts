@@ -1,0 +1,22 @@
+// What a connection needs on its two sides: the socket it reads, and whoever accepted it.
+
+import type { ByteSink } from '../../src/link/outbox.ts'
+import type { LinkSocket, SocketOwner } from '../../src/link/socket.ts'
+import type { Connection } from './connection.ts'
+
+/** What a connection needs of its socket. */
+export type Line = Pick<LinkSocket, 'host' | 'port' | keyof ByteSink> & {
+  readonly isWebSocket?: boolean
+  open(owner: SocketOwner): void
+  pause(): void
+  resume(): void
+  end(): void
+  destroy(): void
+}
+
+/** Whoever accepted the connection. */
+export interface ConnectionOwner {
+  /** Closes the connection that has this client id in this account, if there is one. */
+  takeOver(account: string, clientId: string, by: Connection): void
+  closed(connection: Connection): void
+}
