@@ -4,8 +4,10 @@ import { newSubscription } from '../src/broker/post.ts'
 import type { LeafNodes } from '../src/link/leaf-nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Subscription } from '../src/message.ts'
+import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shapes.ts'
 import type { Server } from '../src/server/server.ts'
+import { roomFamilies } from './metrics.ts'
 import type { Connection } from './mqtt/connection.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
 
@@ -18,7 +20,8 @@ export interface Viewed {
 export interface MonitoredRooms {
   readonly server: Server
   readonly leafNodes: LeafNodes | null
-  readonly jetstream: { varz(): object } | null
+  readonly jetstream: { varz(): object; jsz(query: Query): object } | null
+  readonly views: ReadonlyMap<string, Viewed>
   readonly mqtt: MqttGateway | null
   readonly websocket: WebSocketListener | null
   readonly health: HealthSource
@@ -39,6 +42,12 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
     websocketUrls: () => websocketUrls(rooms),
     jetstream: () => rooms.jetstream?.varz() ?? {},
     health: rooms.health,
+    families: () =>
+      roomFamilies({
+        views: rooms.views,
+        jetstream: rooms.jetstream,
+        remotes: rooms.server.options.leafnodes?.remotes.length ?? 0,
+      }),
     configLoadedWallMs: () => rooms.configLoadedWallMs,
   }
 }

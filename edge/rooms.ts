@@ -46,11 +46,12 @@ export class Rooms {
   mqtt: MqttGateway | null = null
   websocket: WebSocketListener | null = null
   readonly health: HealthSource
+  /** The rooms that run, for monitoring. */
+  readonly views = new Map<string, Viewed>()
   /** When the config was read last. */
   configLoadedWallMs: number
   readonly #parts: RoomsParts
   readonly #closers = new Closers()
-  readonly #views = new Map<string, Viewed>()
   #monitoring: Ports['monitoring'] = null
   #isReady = false
 
@@ -176,7 +177,7 @@ export class Rooms {
       throw new Error(`Can't start JetStream: ${error.message}`)
     })
     this.jetstream = jetstream
-    this.#views.set('store', jetstream)
+    this.views.set('store', jetstream)
   }
 
   async #startMqtt(): Promise<void> {
@@ -192,7 +193,7 @@ export class Rooms {
     await mqtt.start().catch((error: NodeJS.ErrnoException) => {
       throw new Error(`Unable to listen for MQTT connections: ${listenError(error, host, port)}`)
     })
-    this.#views.set('mqtt', mqtt)
+    this.views.set('mqtt', mqtt)
   }
 
   /** Where messages come from besides the network. */
@@ -227,7 +228,7 @@ export class Rooms {
     // Closed even when it fails half way.
     this.#closers.add(room)
     await room.start()
-    this.#views.set(name, room)
+    this.views.set(name, room)
   }
 
   async #startClients(): Promise<void> {
@@ -302,7 +303,7 @@ export class Rooms {
   }
 
   #view(): object {
-    const rooms = [...this.#views].map(([name, room]) => [name, room.view()] as const)
+    const rooms = [...this.views].map(([name, room]) => [name, room.view()] as const)
     return { server_id: this.server.id, ...Object.fromEntries(rooms) }
   }
 }

@@ -8,15 +8,17 @@ import type { AddressInfo } from 'node:net'
 import { posix } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { brokerFamilies } from './broker-metrics.ts'
 import { connz } from './connz.ts'
 import { healthz } from './healthz.ts'
 import { timeText, toJson } from './json.ts'
 import { leafz } from './leafz.ts'
+import { metricsText, metricsType } from './metrics.ts'
 import { rootPage } from './page.ts'
 import { Query, QueryError } from './query.ts'
 import type { Sources } from './shapes.ts'
 import { subsz } from './subsz.ts'
-import { varz } from './varz.ts'
+import { type ProcessFigures, varz } from './varz.ts'
 
 const connectionsMax = 100
 const headerBytesMax = 16_384
@@ -118,6 +120,7 @@ export class Monitor {
       ['/leafz', query => json(leafz(sources, query, now()))],
       ['/subsz', query => json(subsz(sources, query, now()))],
       ['/healthz', health],
+      ['/metrics', () => ({ code: 200, type: metricsType, body: this.#metrics() })],
       ['/routez', () => json({ ...this.#frame(true), num_routes: 0, routes: [] })],
       [
         '/gatewayz',
@@ -140,8 +143,20 @@ export class Monitor {
   }
 
   #varz(): object {
-    const { sources, clock, host } = this.#parts
-    return varz(sources, {
+    return varz(this.#parts.sources, this.#figures())
+  }
+
+  #metrics(): string {
+    const { sources } = this.#parts
+    return (
+      metricsText(brokerFamilies(sources, this.#figures())) +
+      metricsText(sources.families?.() ?? [])
+    )
+  }
+
+  #figures(): ProcessFigures {
+    const { clock, host } = this.#parts
+    return {
       nowWallMs: clock.wallMs(),
       nowMonotonicMs: clock.monotonicMs(),
       residentBytes: process.memoryUsage.rss(),
@@ -150,7 +165,7 @@ export class Monitor {
       httpPort: this.#port,
       httpBasePath: this.#basePath,
       requests: this.#requests,
-    })
+    }
   }
 
   /** Share of one core since the last time it was measured. */

@@ -7,6 +7,7 @@ const links: readonly (readonly [string, string])[] = [
   ['/subsz', 'Subscriptions'],
   ['/leafz', 'Leaf nodes'],
   ['/edgez', 'Rooms'],
+  ['/metrics', 'Metrics'],
   ['/healthz', 'Health'],
 ]
 

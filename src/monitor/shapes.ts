@@ -2,6 +2,7 @@
 // of these shapes; the server has them as fields of its own, the rooms of edge/ hand theirs in.
 
 import type { Subscription } from '../message.ts'
+import type { Family } from './metrics.ts'
 
 /** Counters of one direction pair; `in` is what the peer sent. */
 export interface Traffic {
@@ -147,6 +148,8 @@ export interface Sources {
   /** `jetstream` of /varz: config and stats. */
   readonly jetstream?: () => object
   readonly health?: HealthSource
+  /** The rooms' figures on /metrics. */
+  readonly families?: () => Iterable<Family>
   /** When the config was read last; the start unless it was reloaded. */
   readonly configLoadedWallMs?: () => number
 }
