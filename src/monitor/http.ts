@@ -8,15 +8,17 @@ import type { AddressInfo } from 'node:net'
 import { posix } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { accountz, accstatz } from './accountz.ts'
 import { brokerFamilies } from './broker-metrics.ts'
 import { connz } from './connz.ts'
 import { healthz } from './healthz.ts'
-import { timeText, toJson } from './json.ts'
+import { toJson } from './json.ts'
 import { leafz } from './leafz.ts'
 import { metricsText, metricsType } from './metrics.ts'
 import { rootPage } from './page.ts'
 import { Query, QueryError } from './query.ts'
 import type { Sources } from './shapes.ts'
+import { gatewayz, ipqueuesz, noRaft, routez, stacks } from './standalone.ts'
 import { subsz } from './subsz.ts'
 import { type ProcessFigures, varz } from './varz.ts'
 
@@ -121,25 +123,18 @@ export class Monitor {
       ['/subsz', query => json(subsz(sources, query, now()))],
       ['/healthz', health],
       ['/metrics', () => ({ code: 200, type: metricsType, body: this.#metrics() })],
-      ['/routez', () => json({ ...this.#frame(true), num_routes: 0, routes: [] })],
-      [
-        '/gatewayz',
-        () => json({ ...this.#frame(false), outbound_gateways: {}, inbound_gateways: {} }),
-      ],
+      ['/accountz', query => json(accountz(sources, query, now()))],
+      ['/accstatz', query => json(accstatz(sources, query, now()))],
+      ['/routez', query => json(routez(sources.server, query, now()))],
+      ['/gatewayz', query => json(gatewayz(sources.server, query, now()))],
+      ['/ipqueuesz', query => json(ipqueuesz(query))],
+      ['/raftz', () => text(404, noRaft)],
+      ['/stacksz', () => ({ ...json({}), body: stacks() })],
     ])
     for (const [path, endpoint] of Object.entries(endpoints ?? {})) {
       table.set(path, query => json(endpoint(query)))
     }
     return table
-  }
-
-  #frame(withName: boolean): object {
-    const { server } = this.#parts.sources
-    return {
-      server_id: server.id,
-      ...(withName ? { server_name: server.name } : {}),
-      now: timeText(this.#parts.clock.wallMs()),
-    }
   }
 
   #varz(): object {

@@ -4,11 +4,16 @@ const links: readonly (readonly [string, string])[] = [
   ['/varz', 'General'],
   ['/jsz', 'JetStream'],
   ['/connz', 'Connections'],
+  ['/accountz', 'Accounts'],
+  ['/accstatz', 'Account Stats'],
   ['/subsz', 'Subscriptions'],
-  ['/leafz', 'Leaf nodes'],
+  ['/routez', 'Routes'],
+  ['/leafz', 'LeafNodes'],
+  ['/gatewayz', 'Gateways'],
+  ['/raftz', 'Raft Groups'],
   ['/edgez', 'Rooms'],
   ['/metrics', 'Metrics'],
-  ['/healthz', 'Health'],
+  ['/healthz', 'Health Probe'],
 ]
 
 /** `basePath` has no slash at its end; only paths that are `served` are shown. */

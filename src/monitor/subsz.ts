@@ -39,7 +39,7 @@ export function subsz(sources: Sources, query: Query, nowMs: number): object {
   }
 }
 
-function sublistFigures(accounts: readonly MonitoredAccount[]): object {
+export function sublistFigures(accounts: readonly MonitoredAccount[]): object {
   const sum = { count: 0, inserts: 0, removes: 0, lookups: 0, cacheHits: 0, cached: 0 }
   for (const { sublist } of accounts) {
     sum.count += sublist.count
