@@ -59,6 +59,8 @@ type State =
   | { readonly is: 'closed' }
 
 const retryMs = 1000
+const unmeasuredGroupsMax = 8
+const smallGroupBytes = 64 * 1024
 const idle: State = { is: 'idle' }
 
 export class Commit implements Durable, TurnJob {
@@ -83,6 +85,7 @@ export class Commit implements Durable, TurnJob {
   readonly #doubtful = new Set<Participant>()
   #unsynced = false
   #walBytes = 0
+  #unmeasuredGroups = 0
   #retry: Timer | null = null
   #interval: Timer | null = null
   #closing: (() => void) | null = null
@@ -129,7 +132,7 @@ export class Commit implements Durable, TurnJob {
     if (this.#sick) throw this.#sick
     if (this.#db.inTransaction) return
     if (this.held) this.#finishCheckpoint()
-    this.#db.exec('BEGIN')
+    this.#db.begin()
     this.#options.turn.add(this)
     // What a checkpoint held up comes first.
     const writes = this.#writes
@@ -219,11 +222,11 @@ export class Commit implements Durable, TurnJob {
   /** Everything gathered into one transaction, committed; the error when that failed. */
   #write(participants: readonly Participant[]): Error | null {
     try {
-      if (!this.#db.inTransaction) this.#db.exec('BEGIN')
+      if (!this.#db.inTransaction) this.#db.begin()
       for (const run of this.#writes) run()
       for (const participant of participants) participant.flush()
-      this.#db.exec('COMMIT')
-      this.#walBytes = this.#db.walBytes()
+      this.#db.commit()
+      this.#measureWal()
     } catch (error) {
       if (!isDiskError(error)) throw error
       return error
@@ -233,6 +236,14 @@ export class Commit implements Durable, TurnJob {
     this.queueBytes = 0
     this.#measureRoom()
     return null
+  }
+
+  /** Looks at the WAL now and then only: a small group adds a few pages. */
+  #measureWal(): void {
+    this.#unmeasuredGroups++
+    if (this.#unmeasuredGroups < unmeasuredGroupsMax && this.queueBytes < smallGroupBytes) return
+    this.#unmeasuredGroups = 0
+    this.#walBytes = this.#db.walBytes()
   }
 
   #sync(participants: Participant[], waiting: Callback[]): void {
@@ -403,7 +414,7 @@ export class Commit implements Durable, TurnJob {
 
   /** Takes back what gathered and tells everybody who waits. */
   #refuse(error: Error): void {
-    if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+    if (this.#db.inTransaction) this.#db.rollback()
     const participants = [...this.#participants]
     this.#participants.clear()
     this.#writes = []
@@ -457,14 +468,14 @@ export class Commit implements Durable, TurnJob {
         this.#db.syncFileNow()
         this.#cutNow()
       }
-      this.#db.exec(`BEGIN`)
+      this.#db.begin()
       this.#db.exec(`INSERT OR REPLACE INTO meta VALUES('probe', zeroblob(65536))`)
       this.#db.exec(`DELETE FROM meta WHERE key = 'probe'`)
-      this.#db.exec(`COMMIT`)
+      this.#db.commit()
       this.#db.syncWalNow()
       return null
     } catch (error) {
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+      if (this.#db.inTransaction) this.#db.rollback()
       if (!isDiskError(error)) throw error
       return error
     }

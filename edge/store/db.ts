@@ -109,6 +109,18 @@ export class Db {
     this.#db.exec(sql)
   }
 
+  begin(): void {
+    this.prepare('BEGIN').run()
+  }
+
+  commit(): void {
+    this.prepare('COMMIT').run()
+  }
+
+  rollback(): void {
+    this.prepare('ROLLBACK').run()
+  }
+
   /** Prepares once; the same text gives the same statement. */
   prepare(sql: string): Statement {
     let statement = this.#statements.get(sql)
