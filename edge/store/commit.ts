@@ -59,8 +59,9 @@ type State =
   | { readonly is: 'closed' }
 
 const retryMs = 1000
-const unmeasuredGroupsMax = 8
+/** A group of this size is small: eight of them do not fill a WAL of the usual bound. */
 const smallGroupBytes = 64 * 1024
+const unmeasuredGroupsMax = 8
 const idle: State = { is: 'idle' }
 
 export class Commit implements Durable, TurnJob {
@@ -241,7 +242,9 @@ export class Commit implements Durable, TurnJob {
   /** Looks at the WAL now and then only: a small group adds a few pages. */
   #measureWal(): void {
     this.#unmeasuredGroups++
-    if (this.#unmeasuredGroups < unmeasuredGroupsMax && this.queueBytes < smallGroupBytes) return
+    const few = this.#unmeasuredGroups * smallGroupBytes < this.#options.walBytesMax / 8
+    const isSmall = few && this.queueBytes < smallGroupBytes
+    if (isSmall && this.#unmeasuredGroups < unmeasuredGroupsMax) return
     this.#unmeasuredGroups = 0
     this.#walBytes = this.#db.walBytes()
   }
