@@ -1,5 +1,6 @@
 // The WebSocket listener: upgrades, frames, bounds, and clients that are clients like any other.
 
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import * as assert from 'uvu/assert'
@@ -242,6 +243,31 @@ spec('websocket clients', it => {
       await closed
       assert.is(row('state=closed')?.type, 'websocket')
     }))
+  it('cuts off who does not read, and nobody else', async () => {
+    for (const more of [plain, `${plain}, compression: true`]) {
+      await withListener(
+        more,
+        async (port, server) => {
+          const perMessageDeflate = more !== plain
+          const slow = await dialWebSocketClient(port, { perMessageDeflate })
+          slow.talk.send('SUB a 1\r\n')
+          await slow.talk.sync()
+          slow.webSocket.pause()
+          const other = await dialWebSocketClient(port)
+          const payload = randomBytes(500_000).toString('hex')
+          for (let i = 0; i < 100 && server.totals.slowConsumers === 0; i++) {
+            other.talk.send(`PUB a ${payload.length}\r\n${payload}\r\n`)
+            await other.talk.sync()
+          }
+          assert.is(server.totals.slowConsumers, 1)
+          assert.is(server.clients.size, 1)
+          slow.webSocket.terminate()
+          other.talk.close()
+        },
+        'max_pending: 2MB',
+      )
+    }
+  })
   it('ends with the server, which says 1001', () =>
     withListener(plain, async (port, server) => {
       const { closed } = await dialWebSocketClient(port)
