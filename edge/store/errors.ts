@@ -29,6 +29,44 @@ export const mirrorWithSources = row(
   10031,
   'stream mirrors can not also contain other sources',
 )
+export const mirrorMessageSize = row(
+  400,
+  10030,
+  'stream mirror must have max message size >= source',
+)
+export const sourceMessageSize = row(
+  400,
+  10046,
+  'stream source must have max message size >= target',
+)
+export const externalApiOverlap = (prefix: string): ApiError =>
+  row(400, 10021, `stream external api prefix ${prefix} must not overlap with $JS.API`)
+export const externalDeliverOverlap = (prefix: string, subject: string): ApiError =>
+  row(
+    400,
+    10022,
+    `stream external delivery prefix ${prefix} overlaps with stream subject ${subject}`,
+  )
+export const externalDeliverWildcards = (prefix: string): ApiError =>
+  row(400, 10024, `stream external delivery prefix ${prefix} must not contain wildcards`)
+export const sourceDuplicate = row(400, 10140, 'duplicate source configuration detected')
+export const sourceName = row(400, 10141, 'sourced stream name is invalid')
+export const mirrorName = row(400, 10142, 'mirrored stream name is invalid')
+export const sourceManyFilters = row(
+  400,
+  10144,
+  'source with multiple subject transforms cannot also have a single subject filter',
+)
+export const sourceFilter = row(400, 10145, 'source subject filter is invalid')
+export const sourceDestination = row(400, 10146, 'source transform destination is invalid')
+export const sourceFiltersOverlap = row(400, 10147, 'source filters can not overlap')
+export const mirrorManyFilters = row(
+  400,
+  10150,
+  'mirror with multiple subject transforms cannot also have a single subject filter',
+)
+export const mirrorFilter = row(400, 10151, 'mirror subject filter is invalid')
+export const mirrorFiltersOverlap = row(400, 10152, 'mirror subject filters can not overlap')
 export const noMessageFound = row(404, 10037, 'no message found')
 export const notEmptyRequest = row(400, 10038, 'expected an empty request payload')
 export const notEnabledForAccount = row(503, 10039, 'JetStream not enabled for account')

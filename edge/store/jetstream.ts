@@ -178,6 +178,8 @@ export class JetStream {
       serverName: this.#parts.serverName,
       domain: this.domain,
       resources,
+      clock: this.#parts.clock,
+      log: this.#parts.log,
     })
     const api = new ApiServer(streams, dispatch, this.store.durable)
     const mapping =

@@ -9,6 +9,7 @@ import { Db } from './db.ts'
 import { Rows } from './rows.ts'
 import { prepareSchema } from './schema.ts'
 import type { StreamConfig } from './shapes.ts'
+import { sourceTables } from './source/positions.ts'
 import type { StoreTime } from './time.ts'
 
 /** A database with the commit group and the statements that go with it. */
@@ -40,7 +41,7 @@ export interface VaultParts {
 
 export function openMemory(parts: VaultParts): Vault {
   const db = new Db('')
-  prepareSchema(db, [])
+  prepareSchema(db, sourceTables)
   const commit = new Commit({ ...parts, db, syncIntervalMs: null, walBytesMax: 0 })
   return { db, commit, rows: new Rows(db) }
 }

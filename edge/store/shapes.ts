@@ -36,6 +36,8 @@ export interface StreamConfig {
   readonly no_ack?: boolean
   readonly duplicate_window: number
   readonly compression: 'none' | 's2'
+  readonly mirror?: StreamSourceConfig
+  readonly sources?: readonly StreamSourceConfig[]
   readonly first_seq?: number
   readonly subject_transform?: SubjectTransformConfig
   readonly republish?: RepublishConfig
@@ -76,6 +78,17 @@ export interface StoredMessage {
   readonly payload: Buffer
 }
 
+/** Where a mirror or a source takes its messages from. */
+export interface StreamSourceConfig {
+  readonly name: string
+  readonly opt_start_seq?: number
+  readonly opt_start_time?: string
+  readonly filter_subject?: string
+  readonly subject_transforms?: readonly SubjectTransformConfig[]
+  /** A stream behind another API prefix, e.g. `$JS.hub.API`. */
+  readonly external?: { readonly api: string; readonly deliver: string }
+}
+
 /** What to append; the buffers are copied. */
 export interface NewMessage {
   readonly subject: string
@@ -106,6 +119,8 @@ export interface AppendOptions {
   readonly expectedLastSubjectSeqSubject?: string
   readonly expectedLastMsgId?: string
   readonly rollup?: 'sub' | 'all'
+  /** A mirror's message: after everything stored, at its origin's sequence and time. */
+  readonly place?: { readonly seq: number; readonly timeUs: number }
 }
 
 /** Tells consumers what happened to a stream. Called on the loop, never from inside a read. */
@@ -130,6 +145,8 @@ export interface Stream {
   /** The last sequence that may be delivered. */
   readonly readableSeq: number
   append(message: NewMessage, options: AppendOptions): Appended
+  /** Spends the sequences up to `seq` without messages. */
+  skipTo(seq: number): void
   /** Sequence of the last message on a literal subject, readable or not; 0: there is none. */
   lastSeqOf(subject: string): number
   get(seq: number): StoredMessage | undefined

@@ -17,6 +17,7 @@ import { Rows } from './rows.ts'
 import { openStore } from './salvage.ts'
 import { type Tables, idOf, seqsMax, streamsMax } from './schema.ts'
 import type { ApiError, Durable, Stream, StreamConfig } from './shapes.ts'
+import { Positions, sourceTables } from './source/positions.ts'
 import { StoreStream } from './stream.ts'
 import { StoreTime } from './time.ts'
 
@@ -209,6 +210,7 @@ export class Store implements Participant {
       const ends = [idOf(known.id, 0), idOf(known.id + 1, 0)] as const
       db.prepare('DELETE FROM message WHERE id >= ? AND id < ?').run(...ends)
       db.prepare('DELETE FROM subject WHERE stream = ?').run(known.id)
+      db.prepare('DELETE FROM source_position WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM stream_state WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM stream WHERE id = ?').run(known.id)
     })
@@ -216,6 +218,13 @@ export class Store implements Participant {
     known.close()
     this.#streams.delete(key)
     return null
+  }
+
+  /** How far a stream has come with each of its sources. */
+  positions(stream: Stream): Positions {
+    const known = this.#streams.get(keyOf(stream.account, stream.config.name))
+    if (!known || known !== stream) throw new Error('stream is gone')
+    return new Positions({ stream: known.id, db: known.rows.db, commit: known.commit })
   }
 
   /** Brings every stream's state up to its messages; verify.ts asks for it. */
@@ -272,7 +281,7 @@ export class Store implements Participant {
   /** `damage`: why it must be salvaged; '' when nothing is known against it. */
   #open(damage: string): void {
     const { dir, log, clock, turn } = this.options
-    const tables = [...consumerTables, ...(this.options.tables ?? [])]
+    const tables = [...consumerTables, ...sourceTables, ...(this.options.tables ?? [])]
     const { db, problems } = openStore(dir, tables, log, clock.wallMs(), damage)
     this.problems.push(...problems)
     db.unsync()
@@ -364,7 +373,11 @@ export class Store implements Participant {
   #startTime(db: Db): void {
     const jumps = db.value(`SELECT value FROM meta WHERE key = 'jumps'`) ?? ''
     const saved = Number(db.value(`SELECT value FROM meta WHERE key = 'time'`) ?? 0)
-    const newest = Number(db.value('SELECT coalesce(max(last_time), 0) FROM stream_state'))
+    // Times of a mirror are its origin's.
+    const newest = Number(
+      db.value(`SELECT coalesce(max(t.last_time), 0) FROM stream_state t JOIN stream s
+        ON s.id = t.stream WHERE json_extract(s.config, '$.mirror') IS NULL`),
+    )
     this.time.start(String(jumps), Math.max(saved, newest))
   }
 

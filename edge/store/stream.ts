@@ -118,7 +118,7 @@ export class StoreStream implements Stream, Shelf, Participant {
   append(message: NewMessage, options: AppendOptions): Appended {
     const closed = closedFor(this, options)
     if (closed) return { is: 'refused', error: closed }
-    const nowUs = Math.max(this.time.nowUs(), this.#lastTimeUs)
+    const nowUs = Math.max(options.place?.timeUs ?? this.time.nowUs(), this.#lastTimeUs)
     const msgId = options.msgId ?? ''
     if (msgId !== '') {
       const seq = this.dedupe.find(msgId, this.#windowStartUs())
@@ -127,6 +127,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     const error =
       expectationFailure(this, message, options) ?? discardFailure(this, message, options)
     if (error) return { is: 'refused', error }
+    if (options.place) this.skipTo(options.place.seq - 1)
     const seq = this.#place(message, nowUs)
     if (msgId !== '') this.dedupe.add(msgId, seq, nowUs, this.#windowStartUs())
     this.dedupe.lastId = msgId
@@ -137,15 +138,13 @@ export class StoreStream implements Stream, Shelf, Participant {
     return { is: 'stored', seq }
   }
 
-  /** Takes a sequence without storing a message (interest retention without interest). */
-  skip(): number {
-    const seq = ++this.lastSeq
-    this.#lastTimeUs = Math.max(this.time.nowUs(), this.#lastTimeUs)
-    this.#waiting.skip(seq)
-    this.#mustSave = true
+  /** Spends the sequences up to `seq`: a mirror's origin has no messages there. */
+  skipTo(seq: number): void {
+    if (seq <= this.lastSeq) return
+    this.#waiting.skipTo(seq)
+    this.lastSeq = seq
     if (this.messages === 0) this.firstSeq = seq + 1
-    this.commit.touch(this, rowBytes)
-    return seq
+    this.saveSoon()
   }
 
   get(seq: number): StoredMessage | undefined {
@@ -332,7 +331,6 @@ export class StoreStream implements Stream, Shelf, Participant {
     const keyed = this.keyed ? 1 : 0
     this.interned.flushFresh()
     for (const row of this.#waiting.rows) {
-      if (!row) continue
       const key = idOf(id, row.seq)
       rows.insertMessage.run(key, row.subject.id, row.timeUs, keyed, row.headers, row.payload)
       this.#uncounted++

@@ -4,6 +4,8 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Account } from '../../src/account/account.ts'
+import type { Clock } from '../../src/base/clock.ts'
+import type { Log } from '../../src/base/log.ts'
 import { newSubscription, post } from '../../src/broker/post.ts'
 import type { Subscription } from '../../src/message.ts'
 import { overlaps } from '../../src/subject/subject.ts'
@@ -17,7 +19,7 @@ import {
   type StreamAdmin,
 } from './api/request.ts'
 import { transformProblem } from './api/shaping.ts'
-import { json, timeText } from './api/text.ts'
+import { type Fields, json, timeText } from './api/text.ts'
 import { Capture } from './capture.ts'
 import {
   streamCreateFailed,
@@ -31,6 +33,9 @@ import {
 import { Intake } from './intake.ts'
 import { jetstreamOrigin, Replies } from './replies.ts'
 import type { Resources } from './resources.ts'
+import { checkAgainst, mappingProblem } from './source/config.ts'
+import { Feeds } from './source/feeds.ts'
+import type { Positions } from './source/positions.ts'
 import type { ApiError, Durable, Storage, Stream, StreamConfig } from './shapes.ts'
 
 /** What is asked of the store; store.ts implements it. */
@@ -42,6 +47,7 @@ export interface StreamStore {
   /** Changes the stream's config in place. */
   update(stream: Stream, config: StreamConfig): ApiError | null
   delete(stream: Stream): ApiError | null
+  positions(stream: Stream): Positions
   nowUs(): number
 }
 
@@ -53,14 +59,19 @@ export interface StreamsParts {
   readonly domain: string
   /** What the streams of all accounts may reserve and hold. */
   readonly resources: Resources
+  readonly clock: Clock
+  readonly log: Log
 }
 
 /** A stream with what stands in front of it. */
 interface Attached {
   readonly stream: Stream
+  readonly intake: Intake
   readonly capture: Capture
   readonly subscriptions: Map<string, Subscription>
   direct: DirectGet | null
+  /** A mirror's answers in the place of its origin. */
+  mirrorDirect: DirectGet | null
 }
 
 export class Streams implements StreamAdmin {
@@ -76,6 +87,7 @@ export class Streams implements StreamAdmin {
   readonly #acks: Acks
   readonly #streams = new Map<string, Stream>()
   readonly #attached = new Map<string, Attached>()
+  readonly #feeds: Feeds
 
   constructor(parts: StreamsParts) {
     this.#parts = parts
@@ -86,6 +98,15 @@ export class Streams implements StreamAdmin {
     this.#store = parts.store
     this.#consumers = parts.consumers
     this.#acks = new Acks(this.replies, parts.store.durable)
+    this.#feeds = new Feeds({
+      account: parts.account,
+      durable: parts.store.durable,
+      clock: parts.clock,
+      log: parts.log,
+      resources: parts.resources,
+      positions: stream => parts.store.positions(stream),
+      onNear: mirror => this.#answerForOrigin(mirror),
+    })
   }
 
   get streams(): ReadonlyMap<string, Stream> {
@@ -124,16 +145,16 @@ export class Streams implements StreamAdmin {
     return this.#streams.get(name)
   }
 
-  create(config: StreamConfig): Stream | ApiError {
+  create(wanted: StreamConfig): Stream | ApiError {
+    const config = this.#inherited(wanted)
     const existing = this.#streams.get(config.name)
     if (existing) return sameConfig(existing.config, config) ? existing : streamNameInUse
-    const refused = this.#refuses(config, 0) ?? this.#overlapping(config, null)
+    const refused =
+      checkAgainst(config, name => this.#streams.get(name)?.config) ??
+      this.#refuses(config, 0) ??
+      this.#overlapping(config, null) ??
+      refusesMapping(config)
     if (refused) return refused
-    const problem = transformProblem(config.subject_transform)
-    if (problem !== null) {
-      const { src, dest } = config.subject_transform ?? {}
-      return streamCreateFailed(`stream subject transform from '${src}' to '${dest}': ${problem}`)
-    }
     const stream = this.#store.create(this.account.name, config)
     if (isApiError(stream)) return stream
     this.#attach(stream)
@@ -143,9 +164,10 @@ export class Streams implements StreamAdmin {
   }
 
   update(stream: Stream, wanted: StreamConfig): ApiError | null {
-    const config = updatedConfig(stream.config, wanted)
+    const config = updatedConfig(stream.config, this.#inherited(wanted))
     if (isApiError(config)) return config
     const refused =
+      checkAgainst(config, name => this.#streams.get(name)?.config) ??
       this.#refuses(config, reservedBy(stream.config)) ??
       this.#consumers.mayUpdate(stream, config) ??
       this.#overlapping(config, stream) ??
@@ -153,7 +175,10 @@ export class Streams implements StreamAdmin {
       this.#store.update(stream, config)
     if (refused) return refused
     const attached = this.#attached.get(stream.config.name)
-    if (attached) this.#subscribe(attached)
+    if (attached) {
+      this.#subscribe(attached)
+      this.#feeds.updated(stream, attached.intake)
+    }
     this.#consumers.updated(stream)
     this.#parts.resources.changed()
     this.#adviseAction('UPDATED', 'modify', config.name)
@@ -241,11 +266,41 @@ export class Streams implements StreamAdmin {
       resources: this.#parts.resources,
       domain: this.domain,
     })
-    const attached = { stream, capture, subscriptions: new Map(), direct: null }
+    const attached: Attached = {
+      stream,
+      intake,
+      capture,
+      subscriptions: new Map(),
+      direct: null,
+      mirrorDirect: null,
+    }
     this.#streams.set(name, stream)
     this.#attached.set(name, attached)
     this.#consumers.attach(this, stream)
     this.#subscribe(attached)
+    this.#feeds.attach(stream, intake)
+  }
+
+  /** A mirror of a stream here may be read directly where its origin may. */
+  #inherited(config: StreamConfig): StreamConfig {
+    const { mirror } = config
+    const origin = mirror && !mirror.external ? this.#streams.get(mirror.name) : undefined
+    return origin ? { ...config, mirror_direct: origin.config.allow_direct } : config
+  }
+
+  /** Not where a stream here only has the name of an origin elsewhere. */
+  #answerForOrigin(stream: Stream): void {
+    const { mirror, mirror_direct, name } = stream.config
+    const attached = this.#attached.get(name)
+    if (!mirror || !mirror_direct || !attached || attached.mirrorDirect) return
+    if (mirror.external && this.#streams.has(mirror.name)) return
+    attached.mirrorDirect = new DirectGet(this, stream, this.replies, mirror.name)
+    attached.mirrorDirect.start()
+  }
+
+  /** `mirror` and `sources` of StreamInfo. */
+  feeds(stream: Stream): Fields {
+    return this.#feeds.info(stream)
   }
 
   /** Brings subscriptions and direct get in line with the config. */
@@ -270,6 +325,9 @@ export class Streams implements StreamAdmin {
       attached.direct?.close()
       attached.direct = null
     }
+    if (stream.config.mirror_direct) return
+    attached.mirrorDirect?.close()
+    attached.mirrorDirect = null
   }
 
   #detach(name: string): void {
@@ -281,6 +339,8 @@ export class Streams implements StreamAdmin {
       this.account.unsubscribe(subscription)
     }
     attached.direct?.close()
+    attached.mirrorDirect?.close()
+    this.#feeds.detach(attached.stream)
   }
 
   /** What no config check knows: this server, and what the streams reserve already. */
@@ -309,6 +369,16 @@ export class Streams implements StreamAdmin {
     }
     return null
   }
+}
+
+/** What nats-server says when a new stream's transforms or filters do not work. */
+function refusesMapping(config: StreamConfig): ApiError | null {
+  const mapping = mappingProblem(config)
+  if (mapping !== null) return streamCreateFailed(mapping)
+  const problem = transformProblem(config.subject_transform)
+  if (problem === null) return null
+  const { src, dest } = config.subject_transform ?? {}
+  return streamCreateFailed(`stream subject transform from '${src}' to '${dest}': ${problem}`)
 }
 
 function refusesTransform({ subject_transform }: StreamConfig): ApiError | null {

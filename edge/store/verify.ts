@@ -45,6 +45,10 @@ const rules: readonly (readonly [string, string])[] = [
     'S7: state without a stream',
     `SELECT stream FROM stream_state WHERE stream NOT IN (SELECT id FROM stream)`,
   ],
+  [
+    'S8: position of a source without a stream',
+    `SELECT stream FROM source_position WHERE stream NOT IN (SELECT id FROM stream)`,
+  ],
 ]
 
 const shownMax = 3

@@ -1,4 +1,4 @@
-// The messages of a stream that wait for the next group: rows in memory, by sequence without gaps.
+// The messages of a stream that wait for the next group: rows in memory, by sequence; a mirror's may have gaps.
 
 import type { SubjectEntry } from './subjects.ts'
 
@@ -13,8 +13,8 @@ export interface WaitingRow {
 }
 
 export class Waiting {
-  /** null: removed before it was written, or skipped. */
-  #rows: (WaitingRow | null)[] = []
+  /** In the order of their sequences. */
+  readonly #rows = new Map<number, WaitingRow>()
   /** Sequence of the first one, or of the next to come. */
   #from = 1
 
@@ -22,51 +22,52 @@ export class Waiting {
     return this.#from
   }
 
-  get rows(): readonly (WaitingRow | null)[] {
-    return this.#rows
+  get rows(): Iterable<WaitingRow> {
+    return this.#rows.values()
   }
 
   push(row: WaitingRow): void {
-    if (this.#rows.length === 0) this.#from = row.seq
-    this.#rows.push(row)
+    if (this.#rows.size === 0) this.#from = row.seq
+    this.#rows.set(row.seq, row)
   }
 
-  skip(seq: number): void {
-    if (this.#rows.length > 0) this.#rows.push(null)
-    else this.#from = seq + 1
+  /** No message up to `seq` will come. */
+  skipTo(seq: number): void {
+    if (this.#rows.size === 0) this.#from = seq + 1
   }
 
   /** Is this where the message would be? */
   covers(seq: number): boolean {
-    return this.#rows.length > 0 && seq >= this.#from
+    return this.#rows.size > 0 && seq >= this.#from
   }
 
   at(seq: number): WaitingRow | null {
-    return this.#rows[seq - this.#from] ?? null
+    return this.#rows.get(seq) ?? null
   }
 
   drop(seq: number): void {
-    this.#rows[seq - this.#from] = null
+    this.#rows.delete(seq)
   }
 
   /** Sequence of the first one; 0 when there is none. */
   first(): number {
-    const at = this.#rows.findIndex(row => row !== null)
-    return at < 0 ? 0 : this.#from + at
+    for (const seq of this.#rows.keys()) return seq
+    return 0
   }
 
   firstOf(subject: SubjectEntry): number {
-    const at = this.#rows.findIndex(row => row !== null && row.subject === subject)
-    return at < 0 ? 0 : this.#from + at
+    for (const row of this.#rows.values()) if (row.subject === subject) return row.seq
+    return 0
   }
 
   lastOf(subject: SubjectEntry): number {
-    const at = this.#rows.findLastIndex(row => row !== null && row.subject === subject)
-    return at < 0 ? 0 : this.#from + at
+    let last = 0
+    for (const row of this.#rows.values()) if (row.subject === subject) last = row.seq
+    return last
   }
 
   clear(nextSeq: number): void {
-    this.#rows = []
+    this.#rows.clear()
     this.#from = nextSeq
   }
 }

@@ -70,6 +70,15 @@ export function reachOf(destination: string): string {
 
 const open = (tokens: readonly string[]): string => [...tokens, '>'].join('.')
 
+/** Could this be a destination at all, whatever its source? */
+export function isDestination(text: string): boolean {
+  const shape = shapeOf(text)
+  if (!shape || shape.wildcards.length > 0) return false
+  return shape.tokens.every(token =>
+    isFunction(token) ? functionOf(token) !== null : !/[ \t\r\n\f]/.test(token),
+  )
+}
+
 interface Shape {
   readonly tokens: readonly string[]
   /** Positions of the `*`. */
@@ -96,7 +105,7 @@ const invalidArgument = 'function argument is invalid or in the wrong format'
 function partOf(token: string, wildcards: readonly number[]): Part | string {
   const short = /^\$([+-]?\d+)$/.exec(token)
   if (short) return wildcard([short[1] as string], wildcards, token)
-  if (token.length <= 4 || !token.startsWith('{{') || !token.endsWith('}}')) return () => token
+  if (!isFunction(token)) return () => token
   const named = functionOf(token)
   if (!named) return `${unknownFunction} in ${token}`
   return functions[named.name](named.args, wildcards, token)
@@ -132,6 +141,10 @@ const names: readonly (readonly [FunctionName, RegExp])[] = (
     ['split', '[sS]plit'],
   ] as const
 ).map(([name, spelt]) => [name, new RegExp(`^\\{\\{\\s*${spelt}\\s*\\((.*)\\)\\s*\\}\\}$`)])
+
+function isFunction(token: string): boolean {
+  return token.length > 4 && token.startsWith('{{') && token.endsWith('}}')
+}
 
 function functionOf(token: string): { name: FunctionName; args: readonly string[] } | null {
   if (!token.startsWith('{{')) return null

@@ -97,12 +97,15 @@ spec('transform beside nats-server', it => {
   it('stores under the same subjects', () =>
     both(async nc => {
       const answers: string[] = []
-      for (const [src, dest, subjects] of transforms) {
-        answers.push(await ask(nc, transforming('T', src, dest)))
+      for (const [i, [src, dest, subjects]] of transforms.entries()) {
+        // A name that comes again right away may still have its files there.
+        const name = `T${i}`
+        const config = { subjects: ['T.>'], subject_transform: { src, dest } }
+        answers.push(await ask(nc, create(name, config)))
         for (const subject of subjects) {
-          answers.push(await ask(nc, [`T.${subject}`, subject]), await ask(nc, last('T')))
+          answers.push(await ask(nc, [`T.${subject}`, subject]), await ask(nc, last(name)))
         }
-        answers.push(await ask(nc, [`${api}STREAM.DELETE.T`]))
+        answers.push(await ask(nc, [`${api}STREAM.DELETE.${name}`]))
       }
       return answers
     }))

@@ -26,6 +26,10 @@ function errorOf(fields: Record<string, unknown>): readonly [number, string] {
   return [config.err_code, config.description]
 }
 
+function sources(count: number): readonly object[] {
+  return Array.from({ length: count }, (_, i) => ({ name: `S${i}` }))
+}
+
 spec('stream config', it => {
   it('prints defaults as nats-server 2.10.27 does', () => {
     assert.is(
@@ -189,17 +193,49 @@ spec('stream config', it => {
       'stream mirrors can not contain subjects',
     ],
     [
-      'a mirror',
-      { name: 'A', mirror: { name: 'B' } },
-      10052,
-      'this server does not mirror other streams',
+      'a mirror without a name',
+      { name: 'A', mirror: {} },
+      10142,
+      'mirrored stream name is invalid',
     ],
     [
-      'a source',
-      { name: 'A', sources: [{ name: 'B' }] },
-      10052,
-      'this server does not source from other streams',
+      'a mirror with a first sequence',
+      { name: 'A', first_seq: 2, mirror: { name: 'B' } },
+      10143,
+      'stream mirrors can not have first sequence configured',
     ],
+    [
+      'a mirror with sources',
+      { name: 'A', mirror: { name: 'B' }, sources: [{ name: 'C' }] },
+      10031,
+      'stream mirrors can not also contain other sources',
+    ],
+    [
+      'a source twice',
+      { name: 'A', sources: [{ name: 'B' }, { name: 'B', filter_subject: '>' }] },
+      10140,
+      'duplicate source configuration detected',
+    ],
+    [
+      'a source with a prefix of ours',
+      { name: 'A', sources: [{ name: 'B', external: { api: '$JS.API', deliver: '' } }] },
+      10021,
+      'stream external api prefix $JS.API must not overlap with $JS.API',
+    ],
+    [
+      'a source with a pattern to deliver to',
+      { name: 'A', sources: [{ name: 'B', external: { api: '$JS.x.API', deliver: 'd.*' } }] },
+      10024,
+      'stream external delivery prefix d.* must not contain wildcards',
+    ],
+    ['a source that is none', { name: 'A', sources: ['B'] }, 10025, 'invalid JSON'],
+    [
+      'a source with a time that is none',
+      { name: 'A', sources: [{ name: 'B', opt_start_time: 'yesterday' }] },
+      10025,
+      'invalid JSON',
+    ],
+    ['65 sources', { name: 'A', sources: sources(65) }, 10025, 'invalid JSON'],
     [
       'a republish that does not map',
       { name: 'A', republish: { src: 'a', dest: 'x.>' } },
@@ -239,6 +275,7 @@ spec('stream config', it => {
     assert.ok(good({ name: 'A', subjects: ['>'], no_ack: true }))
     assert.ok(good({ name: 'A', subjects: ['$JS.EVENT.ADVISORY.>'] }))
     assert.ok(good({ name: 'A', sources: [], mirror: null }))
+    assert.is(good({ name: 'A', sources: sources(64) }).sources?.length, 64)
     assert.ok(good({ name: 'A', subject_transform: { src: '', dest: 'x'.repeat(4096) } }))
   })
 

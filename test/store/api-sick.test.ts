@@ -8,8 +8,11 @@ import { ApiServer } from '../../edge/store/api/server.ts'
 import { streamRows } from '../../edge/store/api/streams.ts'
 import { Resources } from '../../edge/store/resources.ts'
 import type { Stream, StreamConfig } from '../../edge/store/shapes.ts'
+import type { Positions } from '../../edge/store/source/positions.ts'
 import { Streams, type StreamStore } from '../../edge/store/streams.ts'
 import { Account } from '../../src/account/account.ts'
+import { realClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
 import { newSubscription, payloadOf, post } from '../../src/broker/post.ts'
 import type { Origin } from '../../src/message.ts'
 import { spec } from '../support/spec.ts'
@@ -75,6 +78,10 @@ class FakeStore implements StreamStore {
     return null
   }
 
+  positions(): Positions {
+    throw new Error('no stream here has sources')
+  }
+
   nowUs(): number {
     return 1_700_000_000_000_000
   }
@@ -114,6 +121,8 @@ function newRoom() {
     consumers: noConsumers,
     serverName: 'edge',
     domain: '',
+    clock: realClock,
+    log: silentLog,
     resources: new Resources({ memoryBytesMax: 1e6, fileBytesMax: 1e6 }, () => 0),
   })
   const api = new ApiServer(streams, new Dispatch<StreamAdmin>(streamRows), store.durable)

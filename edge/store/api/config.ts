@@ -4,13 +4,13 @@
 import { covers, hasWildcard, isPattern, overlaps } from '../../../src/subject/subject.ts'
 import {
   invalidJson,
-  mirrorWithFirstSeq,
-  mirrorWithSources,
-  mirrorWithSubjects,
+  mirrorNotUpdatable,
   replicasNegative,
   streamInvalidConfig,
 } from '../errors.ts'
 import type { ApiError, StreamConfig } from '../shapes.ts'
+import { checkSources, readSource, readSources } from '../source/config.ts'
+import { isName } from './name.ts'
 import { checkRepublish, readRepublish, readTransform } from './shaping.ts'
 import { FieldReader, type Fields, isFields } from './text.ts'
 
@@ -28,16 +28,9 @@ const windowNsMin = secondNs / 10
 
 /** The config a client sent, with every default filled in; or what is wrong with it. */
 export function readStreamConfig(fields: Fields): StreamConfig | ApiError {
-  const refused = refuseUnsupported(fields)
-  if (refused) return refused
   const config = withDefaults(fields)
   if (config === null) return invalidJson
   return checkStreamConfig(config) ?? config
-}
-
-/** Names of streams and consumers: no white space, no '.', '*', '>'. */
-export function isName(name: string): boolean {
-  return name !== '' && !/[ \t\r\n\f\0.*>]/.test(name)
 }
 
 function withDefaults(fields: Fields): StreamConfig | null {
@@ -51,6 +44,8 @@ function withDefaults(fields: Fields): StreamConfig | null {
   const firstSeq = read.count('first_seq')
   const metadata = read.labels('metadata')
   const placement = readPlacement(read.fields('placement'))
+  const mirror = readSource(read.fields('mirror'))
+  const sources = readSources(fields.sources)
   const transform = readTransform(read.fields('subject_transform'))
   const republish = readRepublish(read.fields('republish'))
   const inactiveThreshold = limits.integer('inactive_threshold')
@@ -58,7 +53,7 @@ function withDefaults(fields: Fields): StreamConfig | null {
   const config: StreamConfig = {
     name,
     ...(description !== '' && { description }),
-    subjects: subjects.length > 0 ? subjects : [name],
+    ...subjectsOf(name, subjects, mirror != null || (sources ?? []).length > 0),
     retention: read.word('retention', ['limits', 'interest', 'workqueue'], 'limits'),
     max_consumers: read.integer('max_consumers') || -1,
     max_msgs: read.integer('max_msgs') || -1,
@@ -70,8 +65,10 @@ function withDefaults(fields: Fields): StreamConfig | null {
     storage: read.word('storage', ['file', 'memory'], 'file'),
     num_replicas: read.integer('num_replicas') || 1,
     ...(read.flag('no_ack') && { no_ack: true }),
-    duplicate_window: window || defaultWindow(maxAge),
+    duplicate_window: window || (mirror ? 0 : defaultWindow(maxAge)),
     ...(placement !== undefined && { placement }),
+    ...(mirror && { mirror }),
+    ...(sources && sources.length > 0 && { sources }),
     compression: read.word('compression', ['none', 's2'], 'none'),
     ...(firstSeq > 0 && { first_seq: firstSeq }),
     ...(transform && { subject_transform: transform }),
@@ -91,7 +88,18 @@ function withDefaults(fields: Fields): StreamConfig | null {
     ...(metadata && Object.keys(metadata).length > 0 && { metadata: sorted(metadata) }),
   }
   const wrong = read.wrong || limits.wrong || placement === null
-  return wrong || transform === null || republish === null ? null : config
+  const others = [mirror, sources, transform, republish]
+  return wrong || others.includes(null) ? null : config
+}
+
+/** A stream that takes its messages from others needs no subjects of its own. */
+function subjectsOf(
+  name: string,
+  subjects: readonly string[],
+  isFed: boolean,
+): { subjects?: readonly string[] } {
+  if (subjects.length > 0) return { subjects }
+  return isFed ? {} : { subjects: [name] }
 }
 
 function defaultWindow(maxAge: number): number {
@@ -112,27 +120,15 @@ function sorted(metadata: Readonly<Record<string, string>>): Record<string, stri
   return Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** What nats-server can and this broker cannot: said, never ignored. */
-function refuseUnsupported(fields: Fields): ApiError | null {
-  const present = (name: string): boolean => fields[name] !== undefined && fields[name] !== null
-  const sources = fields.sources
-  if (present('mirror')) {
-    const read = new FieldReader(fields)
-    if (read.count('first_seq') > 0) return mirrorWithFirstSeq
-    if (read.texts('subjects').length > 0) return mirrorWithSubjects
-    if (Array.isArray(sources) && sources.length > 0) return mirrorWithSources
-    return streamInvalidConfig('this server does not mirror other streams')
-  }
-  if (Array.isArray(sources) ? sources.length > 0 : present('sources')) {
-    return streamInvalidConfig('this server does not source from other streams')
-  }
-  return null
-}
-
 /** The first rule the config breaks, in nats-server's order. */
 export function checkStreamConfig(config: StreamConfig): ApiError | null {
-  const wrong = checkIdentity(config) ?? checkLimits(config) ?? checkSubjects(config)
-  return wrong ?? checkRepublish(config)
+  return (
+    checkIdentity(config) ??
+    checkLimits(config) ??
+    checkSources(config) ??
+    checkSubjects(config) ??
+    checkRepublish(config)
+  )
 }
 
 function checkIdentity(config: StreamConfig): ApiError | null {
@@ -185,7 +181,10 @@ const limitRules: readonly Rule[] = [
     'discard new per subject requires max msgs per subject > 0',
     c => !c.discard_new_per_subject || c.max_msgs_per_subject > 0,
   ],
-  ['stream has no mirror but does have mirror direct', c => !c.mirror_direct],
+  [
+    'stream has no mirror but does have mirror direct',
+    c => !c.mirror_direct || c.mirror !== undefined,
+  ],
 ]
 
 function checkLimits(config: StreamConfig): ApiError | null {
@@ -263,6 +262,8 @@ export function configFields(config: StreamConfig): Fields {
     ...(config.no_ack && { no_ack: true }),
     ...(config.duplicate_window !== 0 && { duplicate_window: config.duplicate_window }),
     ...(isFields(placement) && { placement }),
+    ...(config.mirror && { mirror: config.mirror }),
+    ...(config.sources && { sources: config.sources }),
     compression: config.compression,
     ...(first_seq && { first_seq }),
     ...(config.subject_transform && { subject_transform: config.subject_transform }),
@@ -281,6 +282,7 @@ export function configFields(config: StreamConfig): Fields {
 
 /** What an update makes of the old config, or the first change that is not allowed. */
 export function updatedConfig(old: StreamConfig, wanted: StreamConfig): StreamConfig | ApiError {
+  if (JSON.stringify(wanted.mirror) !== JSON.stringify(old.mirror)) return mirrorNotUpdatable
   const broken = updateRules.find(([, kept]) => !kept(wanted, old))
   if (broken) return streamInvalidConfig(broken[0])
   if (!wanted.sealed) return wanted

@@ -10,6 +10,8 @@ import type { JetStreamAccount } from './request.ts'
 import { readFields, timeText } from './text.ts'
 
 const prefix = '$JS.API.DIRECT.GET.'
+/** One of a stream and its mirrors answers. */
+const group = '_sys_'
 
 export class DirectGet implements LocalSink {
   readonly remote = false
@@ -19,12 +21,21 @@ export class DirectGet implements LocalSink {
   readonly #byRequest: Subscription
   readonly #bySubject: Subscription
 
-  constructor(jetstream: JetStreamAccount, stream: Stream, replies: Replies) {
+  readonly #subjectFrom: number
+
+  /** `name`: of the stream it answers for; a mirror does so for its origin too. */
+  constructor(
+    jetstream: JetStreamAccount,
+    stream: Stream,
+    replies: Replies,
+    name = stream.config.name,
+  ) {
     this.#jetstream = jetstream
     this.#stream = stream
     this.#replies = replies
-    this.#byRequest = newSubscription(`${prefix}${stream.config.name}`, this)
-    this.#bySubject = newSubscription(`${prefix}${stream.config.name}.>`, this)
+    this.#subjectFrom = prefix.length + name.length + 1
+    this.#byRequest = newSubscription(`${prefix}${name}`, this, group)
+    this.#bySubject = newSubscription(`${prefix}${name}.>`, this, group)
   }
 
   start(): void {
@@ -60,7 +71,7 @@ export class DirectGet implements LocalSink {
   /** `$JS.API.DIRECT.GET.<stream>.<subject>`: the last message on that subject. */
   #subjectChoice(message: Message): MessageChoice | string {
     if (payloadOf(message).length > 0) return '408 Bad Request'
-    const lastBySubject = message.target.slice(prefix.length + this.#stream.config.name.length + 1)
+    const lastBySubject = message.target.slice(this.#subjectFrom)
     return { seq: 0, lastBySubject, nextBySubject: '' }
   }
 

@@ -38,14 +38,15 @@ export function createdFields(jetstream: StreamAdmin, stream: Stream): Fields {
     config: configFields(stream.config),
     created: timeText(stream.createdUs),
     state: stateFields(stream.state(), jetstream.consumerCount(stream)),
+    ...jetstream.feeds(stream),
     ts: timeText(jetstream.nowUs()),
   }
 }
 
 /** Answer to an update, and an entry of a list. */
 export function updatedFields(jetstream: StreamAdmin, stream: Stream): Fields {
-  const { config, created, state, ts } = createdFields(jetstream, stream)
-  return { config, created, state, ...domainOf(jetstream), ts }
+  const { config, created, state, ts, ...feeds } = createdFields(jetstream, stream)
+  return { config, created, state, ...domainOf(jetstream), ...feeds, ts }
 }
 
 export function infoFields(
@@ -59,6 +60,7 @@ export function infoFields(
     state: stateFields(stream.state(), jetstream.consumerCount(stream), details),
     ...domainOf(jetstream),
     cluster: { leader: jetstream.serverName },
+    ...jetstream.feeds(stream),
     ts: timeText(jetstream.nowUs()),
   }
 }

@@ -56,6 +56,8 @@ export interface StreamAdmin extends JetStreamAccount {
   update(stream: Stream, config: StreamConfig): ApiError | null
   delete(stream: Stream): ApiError | null
   consumerCount(stream: Stream): number
+  /** `mirror` and `sources` of its StreamInfo. */
+  feeds(stream: Stream): Readonly<Record<string, unknown>>
   usage(): AccountUsage
   /** Now, by the clock messages are stamped with. */
   nowUs(): number

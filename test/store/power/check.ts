@@ -61,6 +61,7 @@ export async function broken(dir: string, promises: Promises): Promise<string[]>
     if (promises.started) {
       for (const [name, said] of promises.streams) {
         const stream = store.stream('$G', name)
+        if (stream && name === 'A') wrong.push(...brokenPosition(store, stream))
         if (stream)
           wrong.push(...brokenIn(stream, said), ...(await brokenNext(store, stream, said)))
         else wrong.push(`stream ${name} is gone`)
@@ -102,6 +103,16 @@ function brokenIn(stream: StoreStream, said: Said): string[] {
     if (!there.has(seq) && !mayMiss(seq)) wrong.push(`delivered ${seq} is lost`)
   }
   return wrong.slice(0, 5).map(text => `${stream.config.name}: ${text}`)
+}
+
+/** A's messages come from a source: the position in it was written with each of them. */
+function brokenPosition(store: Store, stream: StoreStream): string[] {
+  const positions = store.positions(stream)
+  positions.load()
+  const seq = positions.get('O') ?? 0
+  return seq === stream.lastSeq
+    ? []
+    : [`position ${seq}, but the last message is ${stream.lastSeq}`]
 }
 
 /** The next message must not take a sequence that somebody has seen. */

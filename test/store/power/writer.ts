@@ -1,5 +1,6 @@
-// The process whose power is cut: publishes, removes and purges in two streams, and says on its
-// event file what it told the world. Run under strace by power.test.ts.
+// The process whose power is cut: publishes, removes and purges in three streams, one of them a
+// mirror with gaps, and says on its event file what it told the world. Run under strace by
+// power.test.ts.
 //
 //   A stream from-to   acknowledged       D stream seq   delivered up to
 //   R stream seq       being removed      r stream seq   its removal was acknowledged
@@ -47,15 +48,18 @@ await store.start()
 const streams = [
   make(streamConfig({ name: 'A', max_msgs: 400 })),
   make(streamConfig({ name: 'B', max_msgs_per_subject: 30, allow_rollup_hdrs: true })),
+  make(streamConfig({ name: 'C', subjects: [], mirror: { name: 'O' }, max_msgs: 400 })),
 ]
+/** Every message of A counts as one of a source: its position must stand with it. */
+const positions = store.positions(streams[0] as StoreStream)
 await onDisk()
 tell('S')
 
 let random = 7
 for (let round = 0; round < rounds; round++) {
   for (const stream of streams) publish(stream, 1 + next(12))
-  if (round % 5 === 4) remove(streams[next(2)] as StoreStream)
-  if (round % 29 === 28) purge(streams[next(2)] as StoreStream)
+  if (round % 5 === 4) remove(streams[next(3)] as StoreStream)
+  if (round % 29 === 28) purge(streams[next(3)] as StoreStream)
   if (round % 3 === 0) await onDisk()
   else await new Promise(resolve => setImmediate(resolve))
 }
@@ -76,15 +80,24 @@ function publish(stream: StoreStream, count: number): void {
   const from = stream.lastSeq + 1
   const { name } = stream.config
   for (let i = 0; i < count; i++) {
-    const seq = stream.lastSeq + 1
+    const seq = stream.lastSeq + 1 + (name === 'C' ? gap(stream) : 0)
     const { headers, payload } = bodyOf(name, seq)
-    stream.append({ subject: subjectOf(name, seq), headers, payload }, {})
+    const place = name === 'C' ? { place: { seq, timeUs: 1_700_000_000_000_000 + seq } } : {}
+    stream.append({ subject: subjectOf(name, seq), headers, payload }, place)
   }
   const to = stream.lastSeq
+  if (name === 'A') positions.set('O', to)
   store.durable.onDisk(error => {
     if (error) throw error
     tell(`A ${name} ${from}-${to}`)
   })
+}
+
+/** Sequences that a mirror's origin no longer has. */
+function gap(stream: StoreStream): number {
+  const count = next(4) === 0 ? next(20) : 0
+  for (let i = 1; i <= count; i++) tell(`R ${stream.config.name} ${stream.lastSeq + i}`)
+  return count
 }
 
 function remove(stream: StoreStream): void {

@@ -1,0 +1,145 @@
+// The mirrors and sources of one account's streams: a feed for each, in step with the config, and
+// what StreamInfo says about them.
+
+import type { Account } from '../../../src/account/account.ts'
+import type { Clock } from '../../../src/base/clock.ts'
+import type { Log } from '../../../src/base/log.ts'
+import type { Fields } from '../api/text.ts'
+import type { Intake } from '../intake.ts'
+import type { Resources } from '../resources.ts'
+import { sizeOf } from '../retention.ts'
+import type { Durable, NewMessage, Stream, StreamSourceConfig } from '../shapes.ts'
+import { indexName } from './config.ts'
+import { Feed, type FeedTarget } from './feed.ts'
+import { Mirror, type TargetParts } from './mirror.ts'
+import type { Positions } from './positions.ts'
+import type { FeedKind } from './request.ts'
+import { Source } from './source.ts'
+
+export interface FeedsParts {
+  readonly account: Account
+  readonly durable: Durable
+  readonly clock: Clock
+  readonly log: Log
+  readonly resources: Resources
+  readonly positions: (stream: Stream) => Positions
+  /** A mirror has nearly everything its origin has; may come often. */
+  readonly onNear: (mirror: Stream) => void
+}
+
+interface Fed {
+  readonly intake: Intake
+  readonly positions: Positions
+  mirror: Feed | null
+  readonly sources: Map<string, Feed>
+}
+
+export class Feeds {
+  readonly #parts: FeedsParts
+  readonly #fed = new Map<Stream, Fed>()
+
+  constructor(parts: FeedsParts) {
+    this.#parts = parts
+  }
+
+  attach(stream: Stream, intake: Intake): void {
+    const { mirror, sources } = stream.config
+    if (!mirror && !sources) return
+    this.#feed(stream, intake)
+  }
+
+  /** Brings the feeds in line with the config. */
+  updated(stream: Stream, intake: Intake): void {
+    if (this.#fed.has(stream) || stream.config.sources) this.#feed(stream, intake)
+  }
+
+  detach(stream: Stream): void {
+    const fed = this.#fed.get(stream)
+    this.#fed.delete(stream)
+    if (!fed) return
+    fed.positions.close()
+    fed.mirror?.close()
+    for (const feed of fed.sources.values()) feed.close()
+  }
+
+  /** `mirror` and `sources` of StreamInfo. */
+  info(stream: Stream): Fields {
+    const fed = this.#fed.get(stream)
+    if (!fed) return {}
+    const sources = [...fed.sources.values()].map(infoOf)
+    return {
+      ...(fed.mirror && { mirror: infoOf(fed.mirror) }),
+      ...(sources.length > 0 && { sources }),
+    }
+  }
+
+  #feed(stream: Stream, intake: Intake): void {
+    const { mirror, sources = [] } = stream.config
+    const fed = this.#fed.get(stream) ?? this.#made(stream, intake)
+    if (mirror && !fed.mirror) {
+      const target = new Mirror(this.#target(stream, mirror, intake), () => {
+        this.#parts.onNear(stream)
+      })
+      fed.mirror = this.#started(stream, 'M', mirror, target)
+    }
+    const wanted = new Map(sources.map(source => [indexName(source), source]))
+    for (const [name, feed] of fed.sources) {
+      if (wanted.has(name)) continue
+      feed.close()
+      fed.sources.delete(name)
+    }
+    for (const name of [...fed.positions.names]) {
+      if (!wanted.has(name)) fed.positions.forget(name)
+    }
+    for (const [name, source] of wanted) {
+      if (fed.sources.has(name)) continue
+      const target = new Source(this.#target(stream, source, intake), fed.positions)
+      fed.sources.set(name, this.#started(stream, 'S', source, target))
+    }
+  }
+
+  #made(stream: Stream, intake: Intake): Fed {
+    const positions = this.#parts.positions(stream)
+    positions.load()
+    const fed: Fed = { intake, positions, mirror: null, sources: new Map() }
+    this.#fed.set(stream, fed)
+    return fed
+  }
+
+  #target(stream: Stream, source: StreamSourceConfig, intake: Intake): TargetParts {
+    return { stream, source, intake, admits: message => this.#admits(stream, message) }
+  }
+
+  #admits({ config }: Stream, { subject, headers, payload }: NewMessage): boolean {
+    if (config.max_bytes > 0) return true
+    const { storage } = config
+    const size = sizeOf(storage, Buffer.byteLength(subject), headers.length, payload.length)
+    return this.#parts.resources.admits(storage, size)
+  }
+
+  #started(stream: Stream, kind: FeedKind, source: StreamSourceConfig, target: FeedTarget): Feed {
+    const { account, durable, clock, log } = this.#parts
+    const what = kind === 'M' ? 'mirror of' : 'source'
+    const label = `stream '${account.name} > ${stream.config.name}' ${what} '${source.name}'`
+    const feed = new Feed({ account, durable, clock, log, kind, source, label, target })
+    feed.start()
+    return feed
+  }
+}
+
+const nsPerMs = 1e6
+
+function infoOf(feed: Feed): Fields {
+  const { source, lag, error } = feed
+  const { external, filter_subject, subject_transforms } = source
+  const activeMs = feed.activeMs()
+  return {
+    name: source.name,
+    ...(external && { external }),
+    lag,
+    active: activeMs < 0 ? -1 : Math.round(activeMs * nsPerMs),
+    ...(error && { error }),
+    ...(filter_subject && { filter_subject }),
+    ...(subject_transforms && { subject_transforms }),
+  }
+}

@@ -1,0 +1,105 @@
+// A mirror's side of its feed: messages keep the sequences and times of their origin, what the
+// origin no longer has is skipped. The position is the stream's own last sequence, so whatever is
+// on disk after a power cut is where it goes on.
+
+import type { SubjectTransform } from '../../../src/subject/transform.ts'
+import { transformOf } from '../api/shaping.ts'
+import { headersTooLarge, messageTooLarge } from '../errors.ts'
+import type { Intake } from '../intake.ts'
+import { publishOptions } from '../publish-headers.ts'
+import { seqsMax } from '../schema.ts'
+import type { ApiError, NewMessage, Stream, StreamSourceConfig } from '../shapes.ts'
+import type { FeedTarget } from './feed.ts'
+import type { Delivery, Start } from './request.ts'
+
+export interface TargetParts {
+  readonly stream: Stream
+  readonly source: StreamSourceConfig
+  readonly intake: Intake
+  /** Is there room for a message of this size, beyond what is reserved? */
+  readonly admits: (message: NewMessage) => boolean
+}
+
+/** With fewer messages to come than these the mirror answers in its origin's place. */
+const nearMessages = 10
+
+export class Mirror implements FeedTarget {
+  readonly #parts: TargetParts
+  readonly #transforms: readonly SubjectTransform[]
+  readonly #onNear: () => void
+  #lastSeq = 0
+
+  /** `onNear`: the mirror has nearly everything its origin has. */
+  constructor(parts: TargetParts, onNear: () => void) {
+    this.#parts = parts
+    this.#onNear = onNear
+    this.#transforms = transformsOf(parts.source)
+  }
+
+  start(): Start {
+    const { stream, source } = this.#parts
+    const { lastSeq } = stream.state()
+    this.#lastSeq = lastSeq
+    const { opt_start_seq, opt_start_time } = source
+    if (lastSeq > 0) return { deliver_policy: 'by_start_sequence', opt_start_seq: lastSeq + 1 }
+    if (opt_start_seq) return { deliver_policy: 'by_start_sequence', opt_start_seq }
+    if (opt_start_time) return { deliver_policy: 'by_start_time', opt_start_time }
+    return { deliver_policy: 'all' }
+  }
+
+  begun(deliveredSeq: number): void {
+    const { stream } = this.#parts
+    if (deliveredSeq < seqsMax - 1) stream.skipTo(deliveredSeq)
+    this.#lastSeq = stream.state().lastSeq
+  }
+
+  isIntact(): boolean {
+    return this.#parts.stream.state().lastSeq >= this.#lastSeq
+  }
+
+  take(message: NewMessage, { streamSeq, timeUs, pending }: Delivery): boolean {
+    const { stream, intake, admits } = this.#parts
+    if (pending < nearMessages) this.#onNear()
+    if (streamSeq <= stream.state().lastSeq) return true
+    if (streamSeq >= seqsMax - 1 || !admits(message)) return false
+    const subject = mapped(message.subject, this.#transforms)
+    const options = { ...this.#rollup(message), place: { seq: streamSeq, timeUs } }
+    const appended = intake.take({ ...message, subject }, transformed =>
+      stream.append(transformed, options),
+    )
+    if (appended.is === 'refused') {
+      if (!isForGood(appended.error)) return false
+      stream.skipTo(streamSeq)
+    }
+    this.#lastSeq = streamSeq
+    return true
+  }
+
+  /** A roll-up happens here too if the mirror allows it; else the message is one like any other. */
+  #rollup({ headers }: NewMessage): { rollup?: 'sub' | 'all' } {
+    const { allow_rollup_hdrs, deny_purge } = this.#parts.stream.config
+    if (headers.length === 0 || !allow_rollup_hdrs || deny_purge) return {}
+    const { rollup } = publishOptions(headers, 0, headers.length)
+    return rollup === 'sub' || rollup === 'all' ? { rollup } : {}
+  }
+}
+
+export function transformsOf(source: StreamSourceConfig): readonly SubjectTransform[] {
+  return (source.subject_transforms ?? [])
+    .map(transformOf)
+    .filter((transform): transform is SubjectTransform => transform !== null)
+}
+
+/** The first transform that knows the subject decides. */
+export function mapped(subject: string, transforms: readonly SubjectTransform[]): string {
+  for (const transform of transforms) {
+    const made = transform.apply(subject)
+    if (made !== null) return made
+  }
+  return subject
+}
+
+/** Will never be stored, however often it is tried. */
+export function isForGood(error: ApiError): boolean {
+  return error === messageTooLarge || error === headersTooLarge
+}

@@ -1,0 +1,98 @@
+// One source's side of its feed: messages are appended like published ones, with a header that
+// tells where they come from (nats-server 2.10: stream, sequence, filter, destination). The
+// position in the source is written with the message, in one transaction.
+
+import type { SubjectTransform } from '../../../src/subject/transform.ts'
+import { publishOptions } from '../publish-headers.ts'
+import type { AppendOptions, NewMessage } from '../shapes.ts'
+import { indexName } from './config.ts'
+import type { FeedTarget } from './feed.ts'
+import { isForGood, mapped, type TargetParts, transformsOf } from './mirror.ts'
+import type { Positions } from './positions.ts'
+import type { Delivery, Start } from './request.ts'
+
+/** Messages looked at, from the newest, for the position of a source that has none. */
+const searchedMax = 10_000
+
+export class Source implements FeedTarget {
+  readonly name: string
+  readonly #parts: TargetParts
+  readonly #positions: Positions
+  readonly #transforms: readonly SubjectTransform[]
+  #lastSeq = 0
+
+  constructor(parts: TargetParts, positions: Positions) {
+    this.#parts = parts
+    this.#positions = positions
+    this.#transforms = transformsOf(parts.source)
+    this.name = indexName(parts.source)
+  }
+
+  start(): Start {
+    const { opt_start_seq, opt_start_time } = this.#parts.source
+    this.#lastSeq = this.#positions.get(this.name) ?? this.#found()
+    if (this.#lastSeq > 0) {
+      this.#positions.set(this.name, this.#lastSeq)
+      return { deliver_policy: 'by_start_sequence', opt_start_seq: this.#lastSeq + 1 }
+    }
+    if (opt_start_seq) return { deliver_policy: 'by_start_sequence', opt_start_seq }
+    if (opt_start_time) return { deliver_policy: 'by_start_time', opt_start_time }
+    return { deliver_policy: 'all' }
+  }
+
+  begun(): void {}
+
+  isIntact(): boolean {
+    return (this.#positions.get(this.name) ?? 0) === this.#lastSeq
+  }
+
+  take(message: NewMessage, { streamSeq }: Delivery): boolean {
+    const { intake, admits } = this.#parts
+    if (streamSeq <= this.#lastSeq) return true
+    const headers = sourced(message.headers, this.#header(streamSeq))
+    const subject = mapped(message.subject, this.#transforms)
+    const sent = { subject, headers, payload: message.payload }
+    if (!admits(sent)) return false
+    const appended = intake.append(sent, this.#options(headers))
+    if (appended.is === 'refused' && !isForGood(appended.error)) return false
+    this.#lastSeq = streamSeq
+    this.#positions.set(this.name, streamSeq)
+    return true
+  }
+
+  /** Identity counts; a roll-up only where the stream allows it. */
+  #options(headers: Buffer): AppendOptions {
+    const { rollup, ...options } = publishOptions(headers, 0, headers.length)
+    const { allow_rollup_hdrs, deny_purge } = this.#parts.stream.config
+    const rolls = allow_rollup_hdrs && !deny_purge && (rollup === 'sub' || rollup === 'all')
+    return rolls ? { ...options, rollup } : options
+  }
+
+  #header(seq: number): string {
+    const [stream, filter, destination] = this.name.split(' ')
+    return `Nats-Stream-Source: ${stream} ${seq} ${filter} ${destination}\r\n`
+  }
+
+  /** A store that was salvaged, or a source that was here before: what the messages say. */
+  #found(): number {
+    const { stream } = this.#parts
+    const { firstSeq, lastSeq } = stream.state()
+    const from = Math.max(firstSeq, lastSeq + 1 - searchedMax)
+    for (let seq = lastSeq; seq >= from; seq--) {
+      const line = /\r\nNats-Stream-Source: (\S+) (\d{1,15}) (.*)\r\n/.exec(
+        stream.get(seq)?.headers.toString('latin1') ?? '',
+      )
+      if (line && `${line[1]} ${line[3]}` === this.name) return Number(line[2])
+    }
+    return 0
+  }
+}
+
+/** Headers of another stream's source and expectations meant for that stream go. */
+const dropped = /^Nats-(?:Stream-Source|Expected-[^:\r\n]*):[^\r\n]*\r\n/gim
+
+function sourced(headers: Buffer, line: string): Buffer {
+  if (headers.length === 0) return Buffer.from(`NATS/1.0\r\n${line}\r\n`, 'latin1')
+  const kept = headers.toString('latin1').replace(dropped, '')
+  return Buffer.from(`${kept.slice(0, -2)}${line}\r\n`, 'latin1')
+}

@@ -1,0 +1,236 @@
+// Mirrors and sources of local streams, word for word beside nats-server 2.10: what is refused, what
+// is stored, what StreamInfo says.
+
+import { connect, type NatsConnection } from '@nats-io/transport-node'
+import * as assert from 'uvu/assert'
+import { startBroker } from '../store/broker.ts'
+import { startHub } from '../support/hub.ts'
+import { settled } from '../support/journey.ts'
+import { spec } from '../support/spec.ts'
+import { ask, type Say } from './jetstream-talk.ts'
+
+const api = '$JS.API.'
+
+const create = (name: string, config: Record<string, unknown>): Say => [
+  `${api}STREAM.CREATE.${name}`,
+  { name, ...config },
+]
+const get = (name: string, body: Record<string, unknown>): Say => [
+  `${api}STREAM.MSG.GET.${name}`,
+  body,
+]
+
+const external = { api: '$JS.x.API', deliver: '' }
+const transforms = (...pairs: readonly (readonly [string, string])[]) => ({
+  subject_transforms: pairs.map(([src, dest]) => ({ src, dest })),
+})
+
+const configs: readonly Say[] = [
+  create('O', { subjects: ['o.>'], max_msg_size: 100 }),
+  create('M1', { mirror: { name: 'O' }, subjects: ['m'] }),
+  create('M2', { mirror: { name: 'O' }, sources: [{ name: 'O' }] }),
+  create('M3', { mirror: { name: 'O' }, first_seq: 3 }),
+  create('M4', { mirror: { name: 'a.b' } }),
+  create('M5', { mirror: { name: 'O' }, max_msg_size: 99 }),
+  create('M6', { mirror: { name: 'O', filter_subject: 'o.a', ...transforms(['o.b', '']) } }),
+  create('M7', { mirror: { name: 'O', ...transforms(['o.*', 'x.$1'], ['o.a', '']) } }),
+  create('M8', { mirror: { name: 'O', ...transforms(['o..a', 'x']) } }),
+  create('M9', { mirror: { name: 'O', ...transforms(['o.*', 'x.$2']) } }),
+  create('M10', { mirror: { name: 'M10' } }),
+  create('M11', { mirror: { name: 'O', filter_subject: 'o..a' } }),
+  create('M12', { mirror: { name: 'O', external: { api: '$JS.API', deliver: '' } } }),
+  create('M13', { mirror: { name: 'O', external: { api: 'x.*', deliver: '' } } }),
+  create('M14', { mirror: { name: 'O', external: { api: 'x', deliver: 'y.>' } } }),
+  create('M15', { mirror: 'O' }),
+  create('N', { subjects: ['n'], mirror_direct: true }),
+  create('S1', { sources: [{ name: 'a b' }] }),
+  create('S2', { sources: [{ name: 'O' }, { name: 'O' }] }),
+  create('S3', { sources: [{ name: 'O' }], max_msg_size: 99 }),
+  create('S4', { sources: [{ name: 'O', filter_subject: 'o.a', ...transforms(['o.b', '']) }] }),
+  create('S5', { sources: [{ name: 'O', ...transforms(['o.a', 'x.a'], ['o.*', 'x.$1']) }] }),
+  create('S6', { sources: [{ name: 'O', ...transforms(['o..a', 'x']) }] }),
+  create('S7', { sources: [{ name: 'O', ...transforms(['o.*', 'x..y']) }] }),
+  create('S8', { sources: [{ name: 'O', ...transforms(['o.*', 'x.$2']) }] }),
+  create('S9', { sources: [{ name: 'O', ...transforms(['o.*', 'x.{{no(1)}}']) }] }),
+  create('S10', { subjects: ['o.x.>'], sources: [{ name: 'O' }] }),
+  create('S11', { subjects: ['c'], sources: [{ name: 'S11' }] }),
+  create('S12', { subjects: ['d'], sources: [{ name: 'S12', filter_subject: 'e' }] }),
+  create('S13', { sources: [{ name: 'O', filter_subject: 'o..a' }] }),
+  create('S14', { sources: [{ name: 'O', external: { api: '$JS.API', deliver: '' } }] }),
+  create('S15', { sources: {} }),
+  [`${api}STREAM.DELETE.S12`],
+  create('OK1', { mirror: { name: 'NONE', external } }),
+  [`${api}STREAM.UPDATE.OK1`, { name: 'OK1', mirror: { name: 'OTHER', external } }],
+  [`${api}STREAM.UPDATE.OK1`, { name: 'OK1', subjects: ['ok'] }],
+  [`${api}STREAM.DELETE.OK1`],
+]
+
+async function both(run: (nc: NatsConnection) => Promise<string[]>): Promise<void> {
+  const hub = await startHub({ version: '2.10', jetstream: true })
+  const broker = await startBroker()
+  try {
+    const answers = await Promise.all(
+      [hub, broker].map(async ({ url }) => {
+        const nc = await connect({ servers: url, reconnect: false })
+        try {
+          return await run(nc)
+        } finally {
+          await nc.close()
+        }
+      }),
+    )
+    const [theirs = [], ours = []] = answers
+    for (const [i, text] of theirs.entries()) assert.is(ours[i], text)
+    assert.is(ours.length, theirs.length)
+  } finally {
+    await broker.close()
+    await hub.stop('SIGKILL')
+  }
+}
+
+/** Time since the origin was heard, and what depends on when it is asked. */
+function calm(text: string): string {
+  return text.replace(/"active":\d+/g, '"active":1').replace(/"lag":\d+/g, '"lag":0')
+}
+
+/** A mirror just created tells its filters there only after a moment. */
+function young(text: string): string {
+  return calm(text).replace(
+    /("active":-?1)(,"filter_subject":"[^"]*")?(,"subject_transforms":\[[^\]]*\])?/,
+    '$1',
+  )
+}
+
+async function lastSeq(nc: NatsConnection, stream: string): Promise<number> {
+  const answer = await nc.request(`${api}STREAM.INFO.${stream}`)
+  return answer.json<{ state: { last_seq: number } }>().state.last_seq
+}
+
+/** A message counts before it is on disk, and can be read after that. */
+async function stored(nc: NatsConnection, name: string, seq: number): Promise<string> {
+  const answer = await ask(nc, get(name, { seq }))
+  if (!answer.includes('10037')) return answer
+  await new Promise(resolve => setTimeout(resolve, 100))
+  return ask(nc, get(name, { seq }))
+}
+
+async function everything(nc: NatsConnection, streams: Record<string, number>): Promise<string[]> {
+  const answers: string[] = []
+  for (const [name, last] of Object.entries(streams)) {
+    await settled(async () => (await lastSeq(nc, name)) >= last)
+    answers.push(calm(await ask(nc, [`${api}STREAM.INFO.${name}`, { subjects_filter: '>' }])))
+    for (let seq = 1; seq <= last; seq++) answers.push(await stored(nc, name, seq))
+  }
+  return answers
+}
+
+spec('feeds beside nats-server', it => {
+  it(
+    'refuses the same configs with the same words',
+    () =>
+      both(async nc => {
+        const answers: string[] = []
+        for (const say of configs) answers.push(await ask(nc, say))
+        return answers
+      }),
+    20_000,
+  )
+
+  it(
+    'stores the same',
+    () =>
+      both(async nc => {
+        await ask(nc, create('O', { subjects: ['o.>'], allow_direct: true }))
+        await ask(nc, create('P', { subjects: ['p.>'] }))
+        for (let i = 1; i <= 6; i++)
+          await ask(nc, [`o.${i % 2}.x`, `o${i}`, { 'Nats-Msg-Id': `${i}` }])
+        await ask(nc, ['p.a', 'p1', { 'Nats-Expected-Last-Sequence': '0', Mine: 'yes' }])
+        await ask(nc, [`${api}STREAM.MSG.DELETE.O`, { seq: 1 }])
+        await ask(nc, [`${api}STREAM.MSG.DELETE.O`, { seq: 4 }])
+        const streams = [
+          create('MIR', { mirror: { name: 'O' } }),
+          create('MIRF', { mirror: { name: 'O', filter_subject: 'o.1.>' } }),
+          create('MIRT', { mirror: { name: 'O', ...transforms(['o.*.x', 'y.$1']) } }),
+          create('MIRS', { mirror: { name: 'O', opt_start_seq: 5 } }),
+          create('SRC', { subjects: ['own'], sources: [{ name: 'P' }] }),
+          create('SRCF', { sources: [{ name: 'O', filter_subject: 'o.1.>' }] }),
+          create('SRCT', {
+            sources: [
+              {
+                name: 'O',
+                ...transforms(['o.0.x', 'z.n'], ['o.1.*', 'w.$1']),
+              },
+            ],
+          }),
+          create('SRCS', { sources: [{ name: 'O', opt_start_seq: 5 }] }),
+          create('AGAIN', { sources: [{ name: 'SRC' }] }),
+        ]
+        const answers: string[] = []
+        for (const say of streams) answers.push(young(await ask(nc, say)))
+        const counts = {
+          MIR: 6,
+          MIRF: 5,
+          MIRT: 6,
+          MIRS: 6,
+          SRC: 1,
+          SRCF: 2,
+          SRCT: 4,
+          SRCS: 2,
+          AGAIN: 1,
+        }
+        answers.push(...(await everything(nc, counts)))
+        answers.push(await ask(nc, ['own', 'published', { 'Nats-Msg-Id': 'own' }]))
+        answers.push(await ask(nc, ['o.1.x', 'live']))
+        answers.push(await ask(nc, [`${api}STREAM.MSG.DELETE.MIR`, { seq: 2 }]))
+        answers.push(await ask(nc, [`${api}STREAM.PURGE.MIRF`]))
+        const later = { MIR: 7, MIRF: 7, SRC: 2, SRCF: 3, SRCT: 5, AGAIN: 2 }
+        answers.push(...(await everything(nc, later)))
+        return answers
+      }),
+    60_000,
+  )
+
+  it(
+    'answers a direct get in the place of its origin',
+    () =>
+      both(async nc => {
+        await ask(nc, create('O', { subjects: ['o.>'], allow_direct: true }))
+        await ask(nc, ['o.a', '1'])
+        await ask(nc, create('M', { mirror: { name: 'O' } }))
+        const answers = await everything(nc, { M: 1 })
+        const bySubject: Say = [`${api}DIRECT.GET.O.o.a`]
+        const whoAnswers = async () => {
+          return (await ask(nc, bySubject)).replace(/.*Nats-Stream: (\w+).*/s, '$1')
+        }
+        const seen = new Set<string>()
+        await settled(async () => seen.add(await whoAnswers()).size === 2)
+        answers.push([...seen].sort().join())
+        await ask(nc, [`${api}STREAM.DELETE.M`])
+        for (let i = 0; i < 9; i++) answers.push(await whoAnswers())
+        return answers
+      }),
+    30_000,
+  )
+
+  it(
+    'follows an update of the sources',
+    () =>
+      both(async nc => {
+        const answers: string[] = []
+        await ask(nc, create('A', { subjects: ['a'] }))
+        await ask(nc, create('B', { subjects: ['b'] }))
+        await ask(nc, ['a', '1'])
+        await ask(nc, ['b', '1'])
+        await ask(nc, create('S', { sources: [{ name: 'A' }] }))
+        answers.push(...(await everything(nc, { S: 1 })))
+        const update = [`${api}STREAM.UPDATE.S`, { name: 'S', sources: [{ name: 'B' }] }] as const
+        answers.push(calm(await ask(nc, update)).replace(/"active":-?\d+/, ''))
+        answers.push(...(await everything(nc, { S: 2 })))
+        await ask(nc, ['a', '2'])
+        await ask(nc, ['b', '2'])
+        answers.push(...(await everything(nc, { S: 3 })))
+        return answers
+      }),
+    60_000,
+  )
+})
