@@ -247,6 +247,7 @@ export class Commit implements Durable, TurnJob {
     if (isSmall && this.#unmeasuredGroups < unmeasuredGroupsMax) return
     this.#unmeasuredGroups = 0
     this.#walBytes = this.#db.walBytes()
+    this.#db.growWal(this.#options.walBytesMax)
   }
 
   #sync(participants: Participant[], waiting: Callback[]): void {
