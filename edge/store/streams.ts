@@ -33,7 +33,7 @@ import {
 import { Intake } from './intake.ts'
 import { jetstreamOrigin, Replies } from './replies.ts'
 import type { Resources } from './resources.ts'
-import { checkAgainst, mappingProblem } from './source/config.ts'
+import { checkAgainst, mappingProblem, type Neighbours } from './source/config.ts'
 import { Feeds } from './source/feeds.ts'
 import type { Positions } from './source/positions.ts'
 import type { ApiError, Durable, Storage, Stream, StreamConfig } from './shapes.ts'
@@ -88,6 +88,7 @@ export class Streams implements StreamAdmin {
   readonly #streams = new Map<string, Stream>()
   readonly #attached = new Map<string, Attached>()
   readonly #feeds: Feeds
+  readonly #neighbours: Neighbours
 
   constructor(parts: StreamsParts) {
     this.#parts = parts
@@ -98,6 +99,10 @@ export class Streams implements StreamAdmin {
     this.#store = parts.store
     this.#consumers = parts.consumers
     this.#acks = new Acks(this.replies, parts.store.durable)
+    this.#neighbours = {
+      ownApi: parts.domain === '' ? '' : `$JS.${parts.domain}.API`,
+      config: name => this.#streams.get(name)?.config,
+    }
     this.#feeds = new Feeds({
       account: parts.account,
       durable: parts.store.durable,
@@ -150,7 +155,7 @@ export class Streams implements StreamAdmin {
     const existing = this.#streams.get(config.name)
     if (existing) return sameConfig(existing.config, config) ? existing : streamNameInUse
     const refused =
-      checkAgainst(config, name => this.#streams.get(name)?.config) ??
+      checkAgainst(config, this.#neighbours) ??
       this.#refuses(config, 0) ??
       this.#overlapping(config, null) ??
       refusesMapping(config)
@@ -167,7 +172,7 @@ export class Streams implements StreamAdmin {
     const config = updatedConfig(stream.config, this.#inherited(wanted))
     if (isApiError(config)) return config
     const refused =
-      checkAgainst(config, name => this.#streams.get(name)?.config) ??
+      checkAgainst(config, this.#neighbours) ??
       this.#refuses(config, reservedBy(stream.config)) ??
       this.#consumers.mayUpdate(stream, config) ??
       this.#overlapping(config, stream) ??

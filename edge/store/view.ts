@@ -148,6 +148,7 @@ function streamDetail(
     ...(consumers.length > 0 && {
       consumer_detail: consumers.map(info => (withConfig ? info : without(info, 'config'))),
     }),
+    ...streams.feeds(stream),
   }
 }
 

@@ -6,13 +6,14 @@ import { Intake } from '../../edge/store/intake.ts'
 import { insufficientStorage } from '../../edge/store/errors.ts'
 import type { ConsumerRoom } from '../../edge/store/api/request.ts'
 import type { StreamSourceConfig } from '../../edge/store/shapes.ts'
+import { checkAgainst } from '../../edge/store/source/config.ts'
 import { Mirror } from '../../edge/store/source/mirror.ts'
 import type { Delivery } from '../../edge/store/source/request.ts'
 import { Source } from '../../edge/store/source/source.ts'
 import type { StoreStream } from '../../edge/store/stream.ts'
 import { Account } from '../../src/account/account.ts'
 import { spec } from '../support/spec.ts'
-import { put, TestStore } from './support.ts'
+import { put, streamConfig, TestStore } from './support.ts'
 
 const consumers = { wants: () => false } as unknown as ConsumerRoom
 const timeUs = 1_700_000_000_000_123
@@ -277,5 +278,46 @@ spec('source', it => {
     await test.onDisk()
     assert.is(test.store.db.value('SELECT count(*) FROM source_position'), 0)
     await test.done()
+  })
+})
+
+spec('cycle of sources', it => {
+  const known = new Map(
+    [
+      streamConfig({ name: 'B', subjects: [], sources: [{ name: 'C' }, { name: 'D' }] }),
+      streamConfig({ name: 'C', subjects: [], mirror: { name: 'D' } }),
+      streamConfig({ name: 'D', subjects: ['d'], sources: [{ name: 'A', filter_subject: 'd' }] }),
+      streamConfig({ name: 'E', subjects: ['e'], sources: [{ name: 'A', filter_subject: 'f' }] }),
+    ].map(config => [config.name, config]),
+  )
+  const neighbours = { ownApi: '$JS.edge.API', config: (name: string) => known.get(name) }
+  const check = (...sources: StreamSourceConfig[]) =>
+    checkAgainst(streamConfig({ name: 'A', subjects: ['a'], sources }), neighbours)
+
+  it('is found over mirrors, sources and our own domain', () => {
+    const external = { api: '$JS.edge.API', deliver: '' }
+    for (const name of ['A', 'B', 'C', 'D']) {
+      assert.is(check({ name })?.description, 'detected cycle', name)
+      assert.is(check({ name, external })?.description, 'detected cycle', name)
+    }
+  })
+
+  it('is none at another domain, beside the filters, or where two ways lead to one origin', () => {
+    const external = { api: '$JS.hub.API', deliver: '' }
+    assert.is(check({ name: 'A', external }), null)
+    assert.is(check({ name: 'A', filter_subject: 'b' }), null)
+    assert.is(check({ name: 'E' }), null)
+    const config = streamConfig({ name: 'X', sources: [{ name: 'D' }, { name: 'B' }] })
+    assert.is(checkAgainst(config, neighbours), null)
+  })
+
+  it('is looked for in a time that does not grow with the number of ways', () => {
+    const layers = 40
+    const config = (name: string) => {
+      const layer = Number(name.split('_')[0])
+      const below = Array.from({ length: 64 }, (_, i) => ({ name: `${layer + 1}_${i}` }))
+      return streamConfig({ name, sources: layer < layers ? below : [] })
+    }
+    assert.is(checkAgainst(config('0_0'), { ownApi: '', config }), null)
   })
 })

@@ -21,8 +21,12 @@ const transformsMax = 64
 const nameCharactersMax = 255
 const subjectCharactersMax = 4096
 
-/** Looks at the other streams of the account. */
-export type Lookup = (name: string) => StreamConfig | undefined
+/** The account's streams, as a source sees them. */
+export interface Neighbours {
+  /** `$JS.<our domain>.API`: an origin behind it is one of ours; '' without a domain. */
+  readonly ownApi: string
+  config(name: string): StreamConfig | undefined
+}
 
 /** undefined: there is none; null: it is not what it should be. */
 export function readSource(fields: Fields | undefined): StreamSourceConfig | null | undefined {
@@ -145,42 +149,45 @@ function checkPrefixes({ mirror, sources }: StreamConfig): ApiError | null {
 }
 
 /** What only the account's other streams tell. */
-export function checkAgainst(config: StreamConfig, lookup: Lookup): ApiError | null {
+export function checkAgainst(config: StreamConfig, neighbours: Neighbours): ApiError | null {
   const tooSmall = (origin: StreamConfig | undefined): boolean =>
     config.max_msg_size > 0 && (origin?.max_msg_size ?? -1) > config.max_msg_size
   const { mirror } = config
-  if (mirror && !mirror.external && tooSmall(lookup(mirror.name))) return errors.mirrorMessageSize
-  for (const source of config.sources ?? []) {
-    if (!source.external && tooSmall(lookup(source.name))) return errors.sourceMessageSize
+  if (mirror && !mirror.external && tooSmall(neighbours.config(mirror.name))) {
+    return errors.mirrorMessageSize
   }
-  return checkCycle(config, lookup)
+  for (const source of config.sources ?? []) {
+    if (!source.external && tooSmall(neighbours.config(source.name))) {
+      return errors.sourceMessageSize
+    }
+  }
+  return checkCycle(config, neighbours)
 }
 
-/** A stream that comes back to itself through sources and mirrors would never come to rest. */
-function checkCycle(config: StreamConfig, lookup: Lookup): ApiError | null {
-  const cycle = errors.streamInvalidConfig('detected cycle')
+/**
+ * A stream that comes back to itself through sources and mirrors would never come to rest. Unlike
+ * in nats-server the way over our own domain's prefix counts, and two ways to one origin do not.
+ */
+function checkCycle(config: StreamConfig, neighbours: Neighbours): ApiError | null {
   const toVisit: StreamConfig[] = [config]
-  const visited = new Set<string>()
+  const seen = new Set<string>()
   for (let at = 0; at < toVisit.length; at++) {
-    const visiting = toVisit[at] as StreamConfig
-    visited.add(visiting.name)
-    for (const { name, external, filter_subject = '' } of visiting.sources ?? []) {
-      if (external) continue
-      const next = lookup(name)
-      if (visited.has(name)) {
-        const subjects = visiting.subjects ?? []
-        const meets = subjects.some(subject => overlaps(subject, filter_subject))
-        if (filter_subject === '' || meets) return cycle
-      } else if (next) toVisit.push(next)
+    const { mirror, sources = [], subjects = [] } = toVisit[at] as StreamConfig
+    for (const source of mirror ? [mirror] : sources) {
+      const { name, external, filter_subject = '' } = source
+      if (external && external.api !== neighbours.ownApi) continue
+      const isBack = name === config.name
+      if (isBack && (mirror || filter_subject === '')) return cycle
+      if (isBack && subjects.some(subject => overlaps(subject, filter_subject))) return cycle
+      const next = isBack || seen.has(name) ? undefined : neighbours.config(name)
+      seen.add(name)
+      if (next) toVisit.push(next)
     }
-    const { mirror } = visiting
-    if (!mirror || mirror.external) continue
-    if (visited.has(mirror.name)) return cycle
-    const origin = lookup(mirror.name)
-    if (origin) toVisit.push(origin)
   }
   return null
 }
+
+const cycle = errors.streamInvalidConfig('detected cycle')
 
 /** A transform or filter that does not work: nats-server says so in words only. */
 export function mappingProblem({ mirror, sources }: StreamConfig): string | null {

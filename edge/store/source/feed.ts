@@ -225,6 +225,7 @@ export class Feed implements LocalSink {
       return this.#again('messages are missing')
     }
     if (!this.#parts.target.isIntact()) return this.#again('messages were rolled back')
+    this.#fails = 0
     const stalled = /\r\nNats-Consumer-Stalled: *(\S+)\r\n/i.exec(lines)?.[1]
     if (stalled !== undefined) this.#confirm(stalled)
   }
