@@ -22,8 +22,10 @@ import type { Clock, Timer } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Turn, TurnJob } from '../../src/base/turn.ts'
 import type { Db } from './db.ts'
+import { isDiskError, isFull } from './disk-error.ts'
 import type { Reserve } from './reserve.ts'
 import type { Durable } from './shapes.ts'
+import { WalGauge } from './wal-gauge.ts'
 
 /** Somebody with rows of its own to write once a group. */
 export interface Participant {
@@ -59,9 +61,6 @@ type State =
   | { readonly is: 'closed' }
 
 const retryMs = 1000
-/** A group of this size is small: eight of them do not fill a WAL of the usual bound. */
-const smallGroupBytes = 64 * 1024
-const unmeasuredGroupsMax = 8
 const idle: State = { is: 'idle' }
 
 export class Commit implements Durable, TurnJob {
@@ -80,13 +79,11 @@ export class Commit implements Durable, TurnJob {
   #participants = new Set<Participant>()
   #waiting: Callback[] = []
   #writes: (() => void)[] = []
-  #walBytesDue: number
+  readonly #wal: WalGauge
   #sick: Error | null = null
   #low = false
   readonly #doubtful = new Set<Participant>()
   #unsynced = false
-  #walBytes = 0
-  #unmeasuredGroups = 0
   #retry: Timer | null = null
   #interval: Timer | null = null
   #closing: (() => void) | null = null
@@ -94,7 +91,7 @@ export class Commit implements Durable, TurnJob {
   constructor(options: CommitOptions) {
     this.#options = options
     this.#db = options.db
-    this.#walBytesDue = options.walBytesMax
+    this.#wal = new WalGauge(options.db, options.walBytesMax)
   }
 
   /** Why nothing can be written just now; null when all is well. */
@@ -227,7 +224,7 @@ export class Commit implements Durable, TurnJob {
       for (const run of this.#writes) run()
       for (const participant of participants) participant.flush()
       this.#db.commit()
-      this.#measureWal()
+      this.#wal.added(this.queueBytes)
     } catch (error) {
       if (!isDiskError(error)) throw error
       return error
@@ -237,17 +234,6 @@ export class Commit implements Durable, TurnJob {
     this.queueBytes = 0
     this.#measureRoom()
     return null
-  }
-
-  /** Looks at the WAL now and then only: a small group adds a few pages. */
-  #measureWal(): void {
-    this.#unmeasuredGroups++
-    const few = this.#unmeasuredGroups * smallGroupBytes < this.#options.walBytesMax / 8
-    const isSmall = few && this.queueBytes < smallGroupBytes
-    if (isSmall && this.#unmeasuredGroups < unmeasuredGroupsMax) return
-    this.#unmeasuredGroups = 0
-    this.#walBytes = this.#db.walBytes()
-    this.#db.growWal(this.#options.walBytesMax)
   }
 
   #sync(participants: Participant[], waiting: Callback[]): void {
@@ -266,7 +252,7 @@ export class Commit implements Durable, TurnJob {
     this.#state = idle
     // Before a checkpoint writes the next group: `synced` speaks of the last `flush`.
     this.#callBack(state.participants, state.waiting)
-    if (this.#walBytes > this.#walBytesDue) this.#checkpoint()
+    if (this.#wal.isDue) this.#checkpoint()
     this.#next()
   }
 
@@ -319,11 +305,8 @@ export class Commit implements Durable, TurnJob {
       return this.#fail(error)
     }
     // Another process reads an older state: the WAL stays and grows until it lets go.
-    this.#walBytesDue = this.#options.walBytesMax
-    if (!complete) {
-      this.#walBytesDue += this.#db.walBytes()
-      return this.#resume()
-    }
+    this.#wal.checkpointed(complete)
+    if (!complete) return this.#resume()
     this.#db.syncFile(error => {
       if (step !== this.#step) return
       if (error) return this.#fail(error)
@@ -495,16 +478,4 @@ export class Commit implements Durable, TurnJob {
     for (const participant of participants) participant.synced()
     for (const done of waiting) done(error)
   }
-}
-
-function isFull(error: Error): boolean {
-  return /^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(String((error as { code?: unknown }).code))
-}
-
-/** Trouble with the disk, as SQLite or the system reports it; anything else is a bug of ours. */
-export function isDiskError(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false
-  const code = (error as { code?: unknown }).code
-  if (typeof code !== 'string') return false
-  return /^(SQLITE_(FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOMEM)|ENOSPC|EIO|EDQUOT|EROFS)/.test(code)
 }

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Log } from '../../src/base/log.ts'
-import { isDiskError } from './commit.ts'
+import { isDiskError } from './disk-error.ts'
 import { Db, isDamage, suspectFile, syncDirectory, type Value } from './db.ts'
 import { ForeignDatabase, type Tables, idOf, prepareSchema, seqsMax } from './schema.ts'
 import { sizeOf } from './retention.ts'

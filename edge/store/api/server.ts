@@ -3,7 +3,7 @@
 
 import { headersOf, newSubscription, payloadOf, post } from '../../../src/broker/post.ts'
 import type { LocalSink, Message, Subscription } from '../../../src/message.ts'
-import { isDiskError } from '../commit.ts'
+import { isDiskError } from '../disk-error.ts'
 import { storeFailed, streamGeneral } from '../errors.ts'
 import { jetstreamOrigin } from '../replies.ts'
 import type { Durable } from '../shapes.ts'

@@ -1,6 +1,6 @@
 // Follows a stream, here or behind a leaf node, through an ordered consumer of its own
-// (reference 4.9): what is lost, repeated or stalled on the way is noticed, and the consumer is made
-// anew from what is stored. So every message arrives once and in order.
+// (reference 4.9): what is lost, repeated or stalled on the way is noticed, and the consumer is
+// made anew from what is stored. So every message arrives once and in order.
 //
 //              ask                       answer
 //   waiting ─────────▶ asking ─────────────────────────▶ following
