@@ -331,6 +331,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     const keyed = this.keyed ? 1 : 0
     this.interned.flushFresh()
     for (const row of this.#waiting.rows) {
+      if (!row) continue
       const key = idOf(id, row.seq)
       rows.insertMessage.run(key, row.subject.id, row.timeUs, keyed, row.headers, row.payload)
       this.#uncounted++

@@ -13,8 +13,10 @@ export interface WaitingRow {
 }
 
 export class Waiting {
-  /** In the order of their sequences. */
-  readonly #rows = new Map<number, WaitingRow>()
+  /** null: removed before it was written. */
+  #rows: (WaitingRow | null)[] = []
+  /** Their sequences, once there is a gap; without one the first tells them all. */
+  #seqs: number[] | null = null
   /** Sequence of the first one, or of the next to come. */
   #from = 1
 
@@ -22,52 +24,69 @@ export class Waiting {
     return this.#from
   }
 
-  get rows(): Iterable<WaitingRow> {
-    return this.#rows.values()
+  get rows(): readonly (WaitingRow | null)[] {
+    return this.#rows
   }
 
   push(row: WaitingRow): void {
-    if (this.#rows.size === 0) this.#from = row.seq
-    this.#rows.set(row.seq, row)
+    const count = this.#rows.length
+    if (count === 0) this.#from = row.seq
+    else if (this.#seqs === null && row.seq !== this.#from + count) {
+      this.#seqs = this.#rows.map((_, i) => this.#from + i)
+    }
+    this.#seqs?.push(row.seq)
+    this.#rows.push(row)
   }
 
   /** No message up to `seq` will come. */
   skipTo(seq: number): void {
-    if (this.#rows.size === 0) this.#from = seq + 1
+    if (this.#rows.length === 0) this.#from = seq + 1
   }
 
   /** Is this where the message would be? */
   covers(seq: number): boolean {
-    return this.#rows.size > 0 && seq >= this.#from
+    return this.#rows.length > 0 && seq >= this.#from
   }
 
   at(seq: number): WaitingRow | null {
-    return this.#rows.get(seq) ?? null
+    return this.#rows[this.#indexOf(seq)] ?? null
   }
 
   drop(seq: number): void {
-    this.#rows.delete(seq)
+    const at = this.#indexOf(seq)
+    if (at >= 0 && at < this.#rows.length) this.#rows[at] = null
   }
 
   /** Sequence of the first one; 0 when there is none. */
   first(): number {
-    for (const seq of this.#rows.keys()) return seq
-    return 0
+    return this.#rows.find(row => row !== null)?.seq ?? 0
   }
 
   firstOf(subject: SubjectEntry): number {
-    for (const row of this.#rows.values()) if (row.subject === subject) return row.seq
-    return 0
+    return this.#rows.find(row => row?.subject === subject)?.seq ?? 0
   }
 
   lastOf(subject: SubjectEntry): number {
-    let last = 0
-    for (const row of this.#rows.values()) if (row.subject === subject) last = row.seq
-    return last
+    return this.#rows.findLast(row => row?.subject === subject)?.seq ?? 0
   }
 
   clear(nextSeq: number): void {
-    this.#rows.clear()
+    this.#rows = []
+    this.#seqs = null
     this.#from = nextSeq
+  }
+
+  /** -1 or beyond the end when there is none. */
+  #indexOf(seq: number): number {
+    const seqs = this.#seqs
+    if (seqs === null) return seq - this.#from
+    let low = 0
+    let high = seqs.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((seqs[middle] as number) < seq) low = middle + 1
+      else high = middle
+    }
+    return seqs[low] === seq ? low : -1
   }
 }

@@ -68,6 +68,31 @@ spec('mirror', it => {
     await test.done()
   })
 
+  it('removes from among those that wait for the disk, beside their gaps', async () => {
+    const test = await TestStore.start()
+    const { stream, mirror } = mirrorOf(test, { name: 'O' }, { max_msgs_per_subject: 3 })
+    for (const seq of [2, 3, 7, 8, 100, 105]) {
+      mirror.take(message(`${seq}`, '', seq % 2 ? 'o.odd' : 'o.even'), delivery(seq))
+    }
+    assert.is(stream.state().firstSeq, 2)
+    assert.equal(
+      [99, 101, 4, 1].map(seq => stream.remove(seq)),
+      [false, false, false, false],
+    )
+    assert.equal(
+      [2, 3, 100].map(seq => stream.remove(seq)),
+      [true, true, true],
+    )
+    assert.is(stream.state().firstSeq, 7)
+    assert.is(stream.lastSeqOf('o.even'), 8)
+    await test.onDisk()
+    assert.equal(
+      stream.batch([], 1, 9).map(m => m.seq),
+      [7, 8, 105],
+    )
+    await test.done()
+  })
+
   it('goes on after a restart behind what is on disk, skipped sequences too', async () => {
     const test = await TestStore.start()
     const { mirror } = mirrorOf(test)
