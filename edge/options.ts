@@ -41,18 +41,37 @@ export function edgeProblems(options: EdgeOptions): readonly string[] {
   if (options.mqtt !== null && options.jetstream === null) {
     problems.push('mqtt requires JetStream to be enabled if running in standalone mode')
   }
+  const { accounts } = options
+  if (accounts === null) return problems
+  const known = [globalAccountName, systemAccountName, ...accounts.keys()]
+  for (const name of new Set(namedAccounts(options))) {
+    if (!known.includes(name)) problems.push(`cannot find local account "${name}"`)
+  }
   return problems
 }
 
-/** Every account that some block names: each has streams of its own. */
-export function accountNames(options: EdgeOptions): readonly string[] {
-  const names = [
-    globalAccountName,
+/**
+ * The accounts that have streams of their own. Where accounts are configured: those that say so.
+ * Else $G and whatever account a block names.
+ */
+export function storedAccounts(options: EdgeOptions): readonly string[] {
+  const { accounts, system_account: system } = options
+  const configured = [...(accounts ?? [])].filter(([name]) => name !== system)
+  if (configured.length > 0) {
+    return configured.filter(([, account]) => account.jetstream).map(([name]) => name)
+  }
+  return [...new Set([globalAccountName, ...namedAccounts(options)])].filter(
+    name => name !== system && name !== systemAccountName,
+  )
+}
+
+/** Every account that some block of the edge names. */
+function namedAccounts(options: EdgeOptions): readonly string[] {
+  return [
     ...(options.serial?.ports ?? []).map(port => port.account),
     ...options.schedules.map(schedule => schedule.account),
     ...(options.leafnodes?.remotes ?? []).map(remote => remote.account),
     options.telemetry?.account ?? globalAccountName,
     options.mqtt?.account ?? globalAccountName,
   ]
-  return [...new Set(names)].filter(name => name !== systemAccountName)
 }

@@ -7,6 +7,7 @@
 
 import { createRequire } from 'node:module'
 import { isDeepStrictEqual } from 'node:util'
+import type { Account } from '../src/account/account.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
@@ -25,7 +26,7 @@ import { bannerLines } from './banner.ts'
 import { sourcesOf, type Viewed } from './monitoring.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
 import { mqttAddress } from './mqtt/options.ts'
-import { accountNames, type EdgeOptions } from './options.ts'
+import { storedAccounts, type EdgeOptions } from './options.ts'
 import type { JetStream } from './store/jetstream.ts'
 
 const require = createRequire(import.meta.url)
@@ -53,6 +54,7 @@ export class Rooms {
   readonly #parts: RoomsParts
   readonly #closers = new Closers()
   #monitoring: Ports['monitoring'] = null
+  readonly #withoutStreams = new Set<Account>()
   #isReady = false
 
   constructor(parts: RoomsParts) {
@@ -99,18 +101,26 @@ export class Rooms {
     for (const tls of [options.tls, options.mqtt?.tls, options.websocket?.tls]) {
       if (tls) verifyTls(tls)
     }
+    const [before, after] = [this.#parts.options, options].map(storedAccounts)
+    if (!isDeepStrictEqual(before, after)) {
+      throw new Error('config reload not supported for jetstream of accounts')
+    }
   }
 
   reload(options: EdgeOptions): void {
-    const before = this.server.options.authorization
+    const before = this.server.options
     this.server.reload(options)
     // An MQTT client shows its password only once: it has to come again and show it.
-    if (!isDeepStrictEqual(before, options.authorization)) {
+    const areSame =
+      isDeepStrictEqual(before.authorization, options.authorization) &&
+      isDeepStrictEqual(before.accounts, options.accounts)
+    if (!areSame) {
       for (const connection of [...(this.mqtt?.connections.values() ?? [])]) {
         connection.close('Credentials Revoked')
       }
     }
     this.configLoadedWallMs = this.#parts.clock.wallMs()
+    void this.#refuseStreams()
   }
 
   /** What the ports file shows. */
@@ -158,7 +168,7 @@ export class Rooms {
     const { sessionTables } = await import('./store/session-schema.ts')
     const jetstream = new JetStream({
       options: options.jetstream,
-      accounts: accountNames(options).map(name => server.account(name)),
+      accounts: storedAccounts(options).map(name => server.account(name)),
       serverId: server.id,
       serverName: server.name,
       log,
@@ -177,7 +187,21 @@ export class Rooms {
       throw new Error(`Can't start JetStream: ${error.message}`)
     })
     this.jetstream = jetstream
+    await this.#refuseStreams()
     this.views.set('store', jetstream)
+  }
+
+  /** Accounts without streams, new ones too, hear so when they ask for them. */
+  async #refuseStreams(): Promise<void> {
+    const { server, jetstream } = this
+    if (jetstream === null) return
+    const { refuseStreams } = await import('./no-streams.ts')
+    for (const account of server.accounts.values()) {
+      if (account.isSystem || jetstream.hasAccount(account.name)) continue
+      if (this.#withoutStreams.has(account)) continue
+      this.#withoutStreams.add(account)
+      refuseStreams(account)
+    }
   }
 
   async #startMqtt(): Promise<void> {

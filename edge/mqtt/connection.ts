@@ -13,18 +13,17 @@ import type { Timer } from '../../src/base/clock.ts'
 import { Outbox, type OutboxOwner } from '../../src/link/outbox.ts'
 import type { SocketOwner } from '../../src/link/socket.ts'
 import type { Receipt } from '../../src/message.ts'
+import { accountConnectionsExceeded } from '../../src/wire/errors.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import type { MqttContext, MqttLimits } from './context.ts'
 import { Framer, type FrameOwner } from './frame.ts'
-import type { ConnectionOwner, Line } from './line.ts'
+import { type ConnectionOwner, type Line, newClientId } from './line.ts'
 import * as packets from './packet.ts'
 import { Publisher, type PublisherOwner } from './publisher.ts'
 import { connackCodes, type ConnackCode, type Violation, violations } from './rules.ts'
 import type { Downlink, Session } from './session.ts'
 import type { AccountState, Sessions } from './sessions.ts'
 import { subjectOfTopic } from './topic.ts'
-
-export type { ConnectionOwner, Line } from './line.ts'
 
 const { types } = packets
 
@@ -58,7 +57,7 @@ export class Connection
   heardMs: number
   readonly #context: MqttContext
   /** As they were when the connection began: a reload counts for those that come later. */
-  readonly #limits: MqttLimits
+  #limits: MqttLimits
   readonly #owner: ConnectionOwner
   readonly #sessions: Sessions
   readonly #socket: Line
@@ -184,6 +183,7 @@ export class Connection
       counters.outMsgs += this.outMsgs
       counters.outBytes += this.outBytes
       this.#sessions.left(state.account, state.session)
+      state.account.account.leave()
       if (state.will !== null) state.publisher.publishWill(state.will)
     }
     this.#owner.closed(this)
@@ -335,8 +335,7 @@ export class Connection
     if (outcome.is === 'violation') return this.violation(outcome.violation)
     if (outcome.is === 'refused') return this.#refuseConnect(outcome.code, outcome.text)
     const { connect } = outcome
-    this.clientId =
-      connect.clientId === '' ? `nats-edge-${this.id}-${randomId()}` : connect.clientId
+    this.clientId = connect.clientId === '' ? newClientId(this.id) : connect.clientId
     if (connect.will !== null && subjectOfTopic(connect.will.topic) === null) {
       return this.violation(violations.topicUnsupported)
     }
@@ -362,8 +361,13 @@ export class Connection
     this.identity = identity
     this.#owner.takeOver(identity.account, this.clientId, this)
     const account = this.#sessions.of(identity.account)
+    if (!account.account.enter()) {
+      const { text } = accountConnectionsExceeded
+      return this.#refuseConnect(connackCodes.serverUnavailable, text)
+    }
     const opened = this.#sessions.open(account, this.clientId, connect.clean)
     if (opened.is === 'full') {
+      account.account.leave()
       return this.#refuseConnect(connackCodes.serverUnavailable, 'maximum sessions exceeded')
     }
     this.#becomeOpen(account, identity, connect, opened.session, opened.isPresent)
@@ -378,13 +382,11 @@ export class Connection
   ): void {
     if (this.#state.is === 'handshake') this.#state.timer?.cancel()
     const { permissions } = identity
-    const publisher = new Publisher(
-      this.#context,
-      this,
-      account.account,
-      account.retained,
-      permissions,
-    )
+    const { payloadBytesMax: ofAccount } = account.account.limits
+    const payloadBytesMax = Math.min(this.#limits.payloadBytesMax, ofAccount)
+    this.#limits = { ...this.#limits, payloadBytesMax }
+    const { account: door, retained } = account
+    const publisher = new Publisher(this.#context, this, door, retained, permissions)
     this.#session = session
     this.#state = { is: 'open', account, session, publisher, will: connect.will }
     this.keepaliveMs = connect.keepaliveS * 1000 * keepaliveGrace
@@ -494,7 +496,3 @@ export class Connection
 
 /** For the few bytes that stand before a topic or make an acknowledgement; copied at once. */
 const small = Buffer.alloc(8)
-
-function randomId(): string {
-  return Math.random().toString(36).slice(2, 12)
-}

@@ -20,3 +20,8 @@ export interface ConnectionOwner {
   takeOver(account: string, clientId: string, by: Connection): void
   closed(connection: Connection): void
 }
+
+/** For a client that brings none [MQTT-3.1.3-6]. */
+export function newClientId(connectionId: number): string {
+  return `nats-edge-${connectionId}-${Math.random().toString(36).slice(2, 12)}`
+}

@@ -1,5 +1,5 @@
 // An account: its own subject space, its subscriptions and its limits. Nothing crosses from one
-// account to another except by an import.
+// account to another.
 
 import type { InterestWatcher, Subscription } from '../message.ts'
 import { Sublist } from '../subject/sublist.ts'
@@ -8,13 +8,43 @@ import { Sublist } from '../subject/sublist.ts'
 export const globalAccountName = '$G'
 export const systemAccountName = '$SYS'
 
+/** Infinity where the config sets none. */
+export interface AccountLimits {
+  /** Of all its users, NATS and MQTT. */
+  readonly connectionsMax: number
+  /** Of one connection. */
+  readonly subscriptionsMax: number
+  readonly payloadBytesMax: number
+}
+
+export const noLimits: AccountLimits = {
+  connectionsMax: Number.POSITIVE_INFINITY,
+  subscriptionsMax: Number.POSITIVE_INFINITY,
+  payloadBytesMax: Number.POSITIVE_INFINITY,
+}
+
 export class Account {
   readonly name: string
   readonly sublist = new Sublist()
+  limits = noLimits
+  isSystem = false
+  /** How many connections are in it now. */
+  connections = 0
   readonly #watchers = new Set<InterestWatcher>()
 
   constructor(name: string) {
     this.name = name
+  }
+
+  /** A connection comes; false when there is no room for it. */
+  enter(): boolean {
+    if (this.connections >= this.limits.connectionsMax) return false
+    this.connections++
+    return true
+  }
+
+  leave(): void {
+    this.connections--
   }
 
   subscribe(subscription: Subscription): void {

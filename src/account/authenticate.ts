@@ -57,6 +57,11 @@ export interface Authorization {
   readonly token: string
   /** Whom a peer without any credentials becomes; null = nobody. */
   readonly noAuthUser: string | null
+  /**
+   * Without one, the account of a peer without any credentials; null = it is refused. So it is
+   * where only the system account has users.
+   */
+  readonly openAccount: string | null
   /** How long a peer may take to send CONNECT, ms. */
   readonly timeoutMs: number
   readonly hashes: HashCheck
@@ -77,6 +82,7 @@ export const openToAll: Authorization = {
   hasNkeys: false,
   token: '',
   noAuthUser: null,
+  openAccount: null,
   timeoutMs: 2000,
   hashes: noHashes,
 }
@@ -100,11 +106,12 @@ export function authenticate(
   peer: Peer = somebody,
 ): Verdict {
   if (!isAuthRequired(authorization)) return { user: credentials.user, account, permissions: null }
-  const { users, hasNkeys, noAuthUser, token, hashes } = authorization
+  const { users, hasNkeys, noAuthUser, openAccount, token, hashes } = authorization
   const { user: name, pass, nkey = '', sig = '' } = credentials
   if (name === '' && pass === '' && credentials.token === '' && nkey === '') {
     const user = noAuthUser === null ? undefined : users.get(noAuthUser)
-    return user && mayConnectBy(user, peer) ? identityOf(user) : null
+    if (user) return mayConnectBy(user, peer) ? identityOf(user) : null
+    return openAccount === null ? null : { user: '', account: openAccount, permissions: null }
   }
   if (nkey !== '' && hasNkeys) {
     const user = users.get(nkey)

@@ -16,7 +16,7 @@ import type { Timer } from '../base/clock.ts'
 import { newSubscription } from '../broker/post.ts'
 import { denied, publish } from '../broker/publish.ts'
 import type { LocalSink, Message, Origin, PermissionCheck, Subscription } from '../message.ts'
-import { isPattern, isSubject } from '../subject/subject.ts'
+import { isPattern, isReservedReply, isSubject } from '../subject/subject.ts'
 import { encodeMessage, noResponders } from '../wire/encode.ts'
 import * as wireErrors from '../wire/errors.ts'
 import { type ClientOperations, Parser } from '../wire/parser.ts'
@@ -31,7 +31,7 @@ import {
 import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import type { ClientSocket } from './socket.ts'
-import { tracePayload } from './trace.ts'
+import { deliveryText, publishText, tracePayload } from './trace.ts'
 
 type State =
   | { readonly is: 'handshake'; readonly timer: Timer }
@@ -104,8 +104,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
       return
     }
     const open = this.#context.authenticate(connectDefaults, this)
-    if (open !== null && !(open instanceof Promise)) this.#becomeOpen(open)
-    else {
+    const isOpen = open !== null && !(open instanceof Promise) && this.#becomeOpen(open)
+    if (!isOpen) {
       const timer = clock.after(authorization.timeoutMs, () => {
         this.violation(wireErrors.authenticationTimeout)
       })
@@ -172,6 +172,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     if (state.is === 'closed' && state.reason !== '') return
     if (state.is === 'handshake') state.timer.cancel()
     this.#dropSubscriptions()
+    if (state.is === 'open') state.account.leave()
     this.#state = { is: 'closed', reason }
     this.#parser.stop()
     this.keepalive.close()
@@ -196,7 +197,9 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   #recheckedAs(identity: Identity | null): void {
     const state = this.#state
     if (state.is !== 'open') return
-    if (identity === null) return this.violation(wireErrors.authorizationViolation)
+    if (identity?.account !== state.account.name) {
+      return this.violation(wireErrors.authorizationViolation)
+    }
     this.#becomeOpen(identity)
     for (const subscription of [...this.subscriptions.values()]) {
       const { subject, queue, sid } = subscription
@@ -244,8 +247,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     if (permissions !== null && !permissions.maySubscribe(subject, queue)) {
       return this.#refuse(wireErrors.subscribeViolation(subject, queue))
     }
-    const max = this.#context.limits.subscriptionsMax
-    if (max > 0 && this.subscriptions.size >= max) {
+    const max = this.#context.limits.subscriptionsMax || Number.POSITIVE_INFINITY
+    if (this.subscriptions.size >= Math.min(max, state.account.limits.subscriptionsMax)) {
       return this.#refuse(wireErrors.subscriptionsExceeded)
     }
     // A sid in use keeps its first subscription; the new one is dropped without a word.
@@ -295,7 +298,9 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     if (identity === null) return this.#rejected()
     // A second CONNECT starts anew: its subscriptions were made as somebody else.
     this.#dropSubscriptions()
-    this.#becomeOpen(identity)
+    if (!this.#becomeOpen(identity)) {
+      return this.violation(wireErrors.accountConnectionsExceeded)
+    }
     if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
   }
 
@@ -332,7 +337,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     const outbox = this.#outbox
     encodeMessage(outbox, message, subscription, stripHeaders)
     if (outbox.congested) this.#context.pressure.raised = true
-    if (this.#context.log.traceOn) this.#traceDelivery(message, subscription)
+    if (this.#context.log.traceOn) this.#traceOut(deliveryText(message, subscription.sid))
     if (subscription.max > 0 && subscription.delivered >= subscription.max) {
       this.subscriptions.delete(subscription.sid)
       this.#filtered?.delete(subscription)
@@ -385,8 +390,18 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     return publish(account, message, { kind, sink, echo, permissions: null })
   }
 
-  #becomeOpen(identity: Identity): void {
-    if (this.#state.is === 'handshake') this.#state.timer.cancel()
+  /** False when the account has no room for one more connection. */
+  #becomeOpen(identity: Identity): boolean {
+    const state = this.#state
+    const account = this.#context.account(identity.account)
+    if (state.is !== 'open' || state.account !== account) {
+      if (!account.enter()) return false
+      if (state.is === 'open') state.account.leave()
+    }
+    if (state.is === 'handshake') state.timer.cancel()
+    const { lineBytesMax, payloadBytesMax } = this.#context.limits
+    const bytesMax = Math.min(payloadBytesMax, account.limits.payloadBytesMax)
+    this.#parser.setLimits({ lineBytesMax, payloadBytesMax: bytesMax })
     this.identity = identity
     const responses = identity.permissions?.responses
     this.#replies =
@@ -395,7 +410,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
         : null
     this.permissions = this.#replies ?? identity.permissions
     this.echo = this.options.echo
-    this.#state = { is: 'open', account: this.#context.account(identity.account) }
+    this.#state = { is: 'open', account }
+    return true
   }
 
   /** Acts on the verdict, at once or when it comes; what the client sends meanwhile waits. */
@@ -477,23 +493,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   }
 
   #tracePublish(message: Message): void {
-    const verb = message.payloadStart > message.bodyStart ? 'HPUB' : 'PUB'
-    const reply = message.reply === '' ? '' : ` ${message.reply}`
-    this.#traceIn(`${verb} ${message.subject}${reply} ${message.payloadEnd - message.bodyStart}`)
+    this.#traceIn(publishText(message))
     const { log, limits } = this.#context
     log.trace(`${this.label} - <<- MSG_PAYLOAD: [${tracePayload(message, limits.tracedBytesMax)}]`)
   }
-
-  #traceDelivery(message: Message, subscription: Subscription): void {
-    const reply = message.reply === '' ? '' : ` ${message.reply}`
-    const bytes = message.payloadEnd - message.bodyStart
-    this.#traceOut(`MSG ${message.subject} ${subscription.sid}${reply} ${bytes}`)
-  }
-}
-
-/** Replies only the server itself may set (reference 3.4). */
-function isReservedReply(reply: string): boolean {
-  const first = reply.charCodeAt(0)
-  if (first !== 0x5f && first !== 0x24) return false
-  return reply.startsWith('_R_.') || reply.startsWith('$JS.ACK.') || reply.startsWith('$GNR.')
 }

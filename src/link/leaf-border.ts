@@ -2,7 +2,6 @@
 // want. Made when the handshake is done; asked for every message (reference 4.8).
 
 import type { Account } from '../account/account.ts'
-import { systemAccountName } from '../account/account.ts'
 import type { InterestWatcher, Subscription } from '../message.ts'
 import type { HubInfo, LeafIdentity } from './leaf-handshake.ts'
 import { LeafInterest } from './leaf-interest.ts'
@@ -62,7 +61,7 @@ export class LeafBorder implements InterestWatcher {
   open(info: HubInfo): void {
     const { account, identity, denyExports, denyImports, loopSubject } = this.#options
     const domain = identity.jetstream && !this.sharesDomain(info) ? identity.domain : ''
-    const denies = jetstreamDenies(account.name === systemAccountName, domain)
+    const denies = jetstreamDenies(account.isSystem, domain)
     this.#permissions = new LeafPermissions(
       withDenies(this.#imports, [...denyImports, ...denies.both]),
       withDenies(this.#exports, [...denyExports, ...denies.both, ...denies.exports]),

@@ -9,7 +9,6 @@
 // Keeps invariant 4: a hub that does not keep up is cut off at max_pending; nobody here waits.
 
 import type { Account } from '../account/account.ts'
-import { systemAccountName } from '../account/account.ts'
 import type { Timer } from '../base/clock.ts'
 import { newSubscription } from '../broker/post.ts'
 import { publish } from '../broker/publish.ts'
@@ -369,7 +368,7 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
     if (this.#state.is === 'handshake') this.#state.timer.cancel()
     const { account, identity } = this.#options
     const { log } = this.#context
-    if (account.name !== systemAccountName && !this.#border.sharesDomain(info)) {
+    if (!account.isSystem && !this.#border.sharesDomain(info)) {
       const domains = `local "${identity.domain}", remote "${info.domain}"`
       log.info(`${this.label} - JetStream using domains: ${domains}`)
     }

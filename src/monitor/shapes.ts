@@ -88,6 +88,7 @@ export interface MonitoredOptions {
   readonly ping_interval: number
   readonly ping_max: number
   readonly server_tags: readonly string[]
+  readonly system_account: string
   readonly tls: { readonly timeout: number; readonly verify: boolean } | null
 }
 

@@ -91,7 +91,7 @@ export function varz(sources: Sources, figures: ProcessFigures): object {
     http_req_stats: figures.requests,
     config_load_time: timeText(sources.configLoadedWallMs?.() ?? server.startedWallMs),
     ...(options.server_tags.length > 0 ? { tags: options.server_tags } : {}),
-    system_account: '$SYS',
+    system_account: options.system_account,
     slow_consumer_stats: { clients: slowConsumers, routes: 0, gateways: 0, leafs: 0 },
   }
 }

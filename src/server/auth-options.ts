@@ -30,7 +30,8 @@ export interface PermissionRules {
 const responsesDefault: ResponseRules = { max: 1, expiresMs: 120_000 }
 const subjectsMax = 10_000
 
-const permissions = {
+/** The reading of a permissions option; whoever has one says what it is about. */
+export const permissionsRow = {
   type: 'custom',
   default: null as PermissionRules | null,
   read: readPermissions,
@@ -45,7 +46,7 @@ export const userBlock = {
     about: 'Its password, in plain text or as a bcrypt hash.',
   },
   permissions: {
-    ...permissions,
+    ...permissionsRow,
     aliases: ['permission', 'authorization'],
     about: 'What the user may publish and subscribe; default_permissions when absent.',
   },
@@ -102,7 +103,7 @@ export const authorizationBlock = {
     about: 'Users, each with a password or nkey and permissions of its own.',
   },
   default_permissions: {
-    ...permissions,
+    ...permissionsRow,
     aliases: ['default_permission', 'permissions'],
     reloadable: true,
     about: 'Permissions of users that have none of their own.',

@@ -1,4 +1,4 @@
-// From the config's `authorization` block to what authenticate() asks (reference 2.3).
+// From the config's `authorization` and `accounts` to what authenticate() asks (reference 2.3, 2.4).
 
 import type { Authorization, User } from '../account/authenticate.ts'
 import type { HashCheck } from '../account/hashes.ts'
@@ -15,33 +15,39 @@ const noUser: UserOptions = {
   allowed_connection_types: null,
 }
 
-type Options = Pick<ServerOptions, 'authorization' | 'no_auth_user'>
+type Options = Pick<ServerOptions, 'authorization' | 'accounts' | 'system_account' | 'no_auth_user'>
 
-/** `authorization` absent: everybody may do everything. */
+/** Neither users nor a token: everybody may do everything. */
 export function authorizationOf(options: Options, hashes: HashCheck): Authorization {
   const block = options.authorization
   const users = new Map<string, User>()
-  const defaults = block?.default_permissions ?? null
-  const add = (user: UserOptions) => {
+  const add = (user: UserOptions, account: string, defaults: PermissionRules | null) => {
     // A user's name is its nkey when it has one: then it has no password.
     const name = user.nkey ?? user.user
     if (name === null) return
     users.set(name, {
       name,
       password: user.nkey === null ? (user.password ?? '') : null,
-      account: globalAccountName,
+      account,
       permissions: permissionsOf(user.permissions ?? defaults),
       connectionTypes: user.allowed_connection_types,
     })
   }
   const { user, password } = block ?? {}
-  if (user) add({ ...noUser, user, password: password ?? '' })
-  for (const entry of block?.users ?? []) add(entry)
+  const defaults = block?.default_permissions ?? null
+  if (user) add({ ...noUser, user, password: password ?? '' }, globalAccountName, defaults)
+  for (const entry of block?.users ?? []) add(entry, globalAccountName, defaults)
+  for (const [name, account] of options.accounts ?? []) {
+    for (const entry of account.users) add(entry, name, account.default_permissions)
+  }
+  const all = [...users.values()]
+  const isForSystemOnly = all.length > 0 && all.every(one => one.account === options.system_account)
   return {
     users,
-    hasNkeys: (block?.users ?? []).some(entry => entry.nkey !== null),
+    hasNkeys: all.some(one => one.password === null),
     token: block?.token ?? '',
     noAuthUser: options.no_auth_user,
+    openAccount: isForSystemOnly ? globalAccountName : null,
     timeoutMs: block?.timeout ?? 2000,
     hashes,
   }

@@ -1,6 +1,7 @@
 // From the command line and the config file to the options everybody works with: file, then
 // flags over it, then the rules between options.
 
+import { systemAccountName } from '../account/account.ts'
 import { type Checked, checkConfig } from './check.ts'
 import { type ConfSource, type Problem, parseConfFile } from './conf.ts'
 import type { Flags } from './flags.ts'
@@ -152,9 +153,11 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
     add('tls', 'TLS Server certificate must be present and valid')
   }
   if (tls?.verify && tls.ca_file === null) add('tls', 'tls verify needs a ca_file')
+  const accountUsers = accountProblems(options, add)
   const names = [
     authorization?.user,
     ...(authorization?.users ?? []).map(one => one.nkey ?? one.user),
+    ...accountUsers,
   ]
   if (no_auth_user !== null && !names.includes(no_auth_user)) {
     add(
@@ -162,7 +165,31 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
       `no_auth_user: "${no_auth_user}" not present as user or nkey in authorization block or account configuration`,
     )
   }
-  const isListed = (authorization?.users.length ?? 0) > 0
+  const isListed = (authorization?.users.length ?? 0) + accountUsers.length > 0
   for (const text of websocketProblems(options.websocket, names, isListed)) add('websocket', text)
   return found
+}
+
+/** The rules between accounts and other options; returns the names of the accounts' users. */
+function accountProblems(
+  { accounts, authorization, system_account: system }: ServerOptions,
+  add: (name: string, text: string) => void,
+): readonly (string | null)[] {
+  const users = [...(accounts?.values() ?? [])].flatMap(account => account.users)
+  const names = users.map(one => one.nkey ?? one.user)
+  if (users.length > 0 && authorization?.user) {
+    add('accounts', 'Can not have a single user/pass and accounts')
+  }
+  if (users.length > 0 && authorization?.token) add('accounts', 'Can not have a token and accounts')
+  for (const { user, nkey } of authorization?.users ?? []) {
+    const name = nkey ?? user
+    if (name !== null && names.includes(name)) add('accounts', `Duplicate user "${name}" detected`)
+  }
+  if (system !== systemAccountName && !accounts?.has(system)) {
+    add('system_account', `system_account "${system}" is not among the accounts`)
+  }
+  if (accounts?.get(system)?.jetstream) {
+    add('accounts', 'jetstream can not be enabled on the system account')
+  }
+  return names
 }

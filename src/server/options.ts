@@ -4,6 +4,8 @@
 // Names, defaults and aliases are nats-server's (reference section 2.2). A key that nats-server
 // knows and this broker does not stands here as `unsupported`, so that nobody believes it works.
 
+import { systemAccountName } from '../account/account.ts'
+import { accountsRow } from './account-options.ts'
 import { authorizationBlock, verifyAuthorization } from './auth-options.ts'
 import type { Block, Values } from './option.ts'
 import { clusterBlock, leafnodesBlock, verifyCluster, verifyLeafnodes } from './peer-options.ts'
@@ -59,6 +61,13 @@ const listening = {
     verify: verifyAuthorization,
     reloadable: true,
     about: 'Who may connect and what they may do; everybody and everything when absent.',
+  },
+  accounts: accountsRow,
+  system_account: {
+    type: 'string',
+    default: systemAccountName,
+    aliases: ['system'],
+    about: 'The account of the system: it has no streams.',
   },
   no_auth_user: {
     type: 'string',
@@ -278,7 +287,6 @@ const storing = {
 } as const satisfies Block
 
 const notOurs = {
-  accounts: { type: 'unsupported', about: 'Everybody shares one account, $G.' },
   mappings: { type: 'unsupported', aliases: ['maps'], about: 'Subjects are not mapped.' },
   gateway: { type: 'unsupported', about: 'Connect to a cluster with leafnodes.remotes.' },
   operator: {
@@ -295,18 +303,13 @@ const notOurs = {
   resolver_preload: { type: 'unsupported', about: 'There are no account JWTs.' },
   resolver_tls: { type: 'unsupported', about: 'There are no account JWTs.' },
   resolver_pinned_accounts: { type: 'unsupported', about: 'There are no account JWTs.' },
-  system_account: {
-    type: 'unsupported',
-    aliases: ['system'],
-    about: 'The system account is always $SYS.',
-  },
   no_system_account: {
     type: 'unsupported',
     aliases: ['no_system', 'no_sys_acc'],
-    about: 'The system account is always $SYS.',
+    about: 'There is always a system account.',
   },
   default_sentinel: { type: 'unsupported', about: 'There are no user JWTs.' },
-  default_js_domain: { type: 'unsupported', about: 'There is one account.' },
+  default_js_domain: { type: 'unsupported', about: 'There is one domain.' },
   https: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
   https_port: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
   syslog: { type: 'unsupported', about: "Log to standard error; the journal's tag does the rest." },

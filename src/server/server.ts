@@ -2,7 +2,7 @@
 // through its accounts; monitoring and the leaf nodes read its fields.
 
 import type { Socket } from 'node:net'
-import { Account, globalAccountName, systemAccountName } from '../account/account.ts'
+import { Account, type AccountLimits, globalAccountName, noLimits } from '../account/account.ts'
 import {
   type Authorization,
   authenticate,
@@ -25,6 +25,7 @@ import { BlockPool } from '../link/outbox.ts'
 import { Pressure } from '../link/pressure.ts'
 import { type ClientSocket, LinkSocket } from '../link/socket.ts'
 import { upgrade } from '../link/tls.ts'
+import type { AccountOptions } from './account-options.ts'
 import { authorizationOf } from './authorization.ts'
 import type { ServerOptions } from './options.ts'
 import { protocolVersion } from './version.ts'
@@ -42,6 +43,8 @@ export interface ServerParts {
 export interface Way {
   readonly address: Address
   readonly authorization: Authorization
+  /** A client without credentials is somebody: INFO does not ask for them. */
+  readonly isOpen?: boolean
   readonly tls: { readonly verify: boolean } | null
   /** host:port for clients that come again; null: where they came from. */
   readonly advertise: string | null
@@ -116,7 +119,7 @@ export class Server {
     const { host, port, listen } = parts.options
     this.address = { host: listen?.host ?? host, port: listen?.port ?? port }
     this.account(globalAccountName)
-    this.account(systemAccountName)
+    this.#configureAccounts()
     this.#listener = new Listener(socket => this.#accept(socket))
     this.#limits = limitsOf(parts.options)
     this.#context = this.#newContext()
@@ -130,6 +133,17 @@ export class Server {
       this.accounts.set(name, account)
     }
     return account
+  }
+
+  /** Makes the accounts of the config and gives all their limits. */
+  #configureAccounts(): void {
+    const { accounts, system_account: system } = this.options
+    this.account(system).isSystem = true
+    for (const name of accounts?.keys() ?? []) this.account(name)
+    for (const [name, account] of this.accounts) {
+      const limits = accounts?.get(name)?.limits
+      account.limits = limits ? accountLimitsOf(limits) : noLimits
+    }
   }
 
   /** The next connection id; clients, leaf nodes and MQTT clients share the count. */
@@ -156,6 +170,7 @@ export class Server {
     this.options = options
     this.#limits = limitsOf(options)
     this.authorization = authorizationOf(options, this.hashes)
+    this.#configureAccounts()
     for (const client of [...this.clients.values()]) client.recheck()
   }
 
@@ -210,7 +225,7 @@ export class Server {
   }
 
   /** What INFO says, without what is the connection's own. */
-  info({ address, authorization, tls, advertise, isSecured }: Way): ServerInfo {
+  info({ address, authorization, isOpen, tls, advertise, isSecured }: Way): ServerInfo {
     const { options } = this
     return {
       server_id: this.id,
@@ -221,7 +236,7 @@ export class Server {
       host: address.host,
       port: address.port,
       headers: true,
-      ...(isAuthRequired(authorization) ? { auth_required: true } : {}),
+      ...(isAuthRequired(authorization) && !isOpen ? { auth_required: true } : {}),
       ...(tls === null ? {} : { tls_required: true }),
       ...(tls?.verify ? { tls_verify: true } : {}),
       ...(isSecured ? { tls_available: true } : {}),
@@ -235,7 +250,8 @@ export class Server {
 
   #way(): Way {
     const { address, authorization, options } = this
-    return { address, authorization, tls: options.tls, advertise: options.client_advertise }
+    const { tls, client_advertise: advertise, no_auth_user } = options
+    return { address, authorization, isOpen: no_auth_user !== null, tls, advertise }
   }
 
   #newContext(): LinkContext {
@@ -314,5 +330,14 @@ function limitsOf(options: ServerOptions): LinkLimits {
       unansweredMax: options.ping_max,
       firstMs: 2000,
     },
+  }
+}
+
+function accountLimitsOf(limits: AccountOptions['limits']): AccountLimits {
+  const bound = (max: number) => (max < 0 ? Number.POSITIVE_INFINITY : max)
+  return {
+    connectionsMax: bound(limits.max_connections),
+    subscriptionsMax: bound(limits.max_subscriptions),
+    payloadBytesMax: bound(limits.max_payload),
   }
 }

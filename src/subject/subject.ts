@@ -88,3 +88,10 @@ function tokenEnd(text: string, from: number): number {
   const dot = text.indexOf('.', from)
   return dot < 0 ? text.length : dot
 }
+
+/** Replies only the server itself may set (reference 3.4). */
+export function isReservedReply(reply: string): boolean {
+  const first = reply.charCodeAt(0)
+  if (first !== 0x5f && first !== 0x24) return false
+  return reply.startsWith('_R_.') || reply.startsWith('$JS.ACK.') || reply.startsWith('$GNR.')
+}

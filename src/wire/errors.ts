@@ -29,6 +29,10 @@ export const connectionsExceeded = fatal(
   'maximum connections exceeded',
   'Maximum Connections Exceeded',
 )
+export const accountConnectionsExceeded = fatal(
+  'maximum account active connections exceeded',
+  'Maximum Account Connections Exceeded',
+)
 export const staleConnection = fatal('Stale Connection', 'Stale Connection')
 export const tlsRequired = fatal('Secure Connection - TLS Required', 'TLS Handshake Failure')
 export const badProtocolVersion = fatal('invalid client protocol', 'Bad Client Protocol Version')

@@ -35,8 +35,13 @@ const nothing = Buffer.alloc(0)
 /** What may come while parsing is held: one read of a socket and a little more. */
 const heldBytesMax = 1024 * 1024
 
+/** Objects of one shape, whatever carries the limits: they are read for every message. */
+function boundsOf({ lineBytesMax, payloadBytesMax }: FramingLimits): FramingLimits {
+  return { lineBytesMax, payloadBytesMax }
+}
+
 export abstract class Framing {
-  protected readonly limits: FramingLimits
+  protected limits: FramingLimits
   protected readonly message: Message = emptyMessage()
   protected readonly words: Words = newWords()
   /** The bytes of the subject that came last, so that a repeated one makes no string. */
@@ -52,7 +57,12 @@ export abstract class Framing {
   #held: Buffer = nothing
 
   constructor(limits: FramingLimits) {
-    this.limits = limits
+    this.limits = boundsOf(limits)
+  }
+
+  /** From the next line on. */
+  setLimits(limits: FramingLimits): void {
+    this.limits = boundsOf(limits)
   }
 
   /**

@@ -103,6 +103,7 @@ export function sources(
         ping_interval: 120_000,
         ping_max: 2,
         server_tags: [],
+        system_account: '$SYS',
         tls: null,
       },
       authorization: { users: new Map(), token: '', timeoutMs: 2000 },

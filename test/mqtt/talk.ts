@@ -3,7 +3,7 @@
 
 import { generate, type Packet, parser } from 'mqtt-packet'
 import * as assert from 'uvu/assert'
-import type { Line } from '../../edge/mqtt/connection.ts'
+import type { Line } from '../../edge/mqtt/line.ts'
 import type { Keeper } from '../../edge/mqtt/keeper.ts'
 import { MqttGateway } from '../../edge/mqtt/gateway.ts'
 import { type MqttOptions, mqttBlock } from '../../edge/mqtt/options.ts'

@@ -251,7 +251,28 @@ spec('server options', it => {
     ['lame_duck_duration: 30s', null],
     ['port: 65535', null],
     ['port: 65536', 'invalid port of 65536, maximum is 65535'],
-    ['accounts {}', '"accounts" is not supported by nats-edge: Everybody shares one account, $G.'],
+    ['accounts {}', null],
+    ['accounts [A, B]', null],
+    ['accounts [A, A]', 'Duplicate Account Entry: A'],
+    ['accounts { "$G": {} }', '"$G" is a Reserved Account'],
+    ['accounts { A: 1 }', 'Expected map entries for accounts'],
+    ['accounts { "A.B": {} }', 'invalid account name "A.B"'],
+    [
+      'accounts { A { users: [{ user: a }] }, B { users: [{ user: a }] } }',
+      'Duplicate user "a" detected',
+    ],
+    ['accounts { A { usrs: [] } }', 'unknown field "usrs"'],
+    ['accounts { A { limits { max_conn: -2 } } }', 'invalid max_conn of -2, minimum is -1'],
+    ['accounts { A { jetstream: enabled }, B { jetstream: false } }', null],
+    [
+      'accounts { A { jetstream: on_tuesdays } }',
+      "Expected 'enabled' or 'disabled' for JetStream of an account",
+    ],
+    ['accounts { A { nkey: UABC } }', 'Not a valid public nkey for an account'],
+    [
+      'accounts { A { imports: [] } }',
+      '"imports" is not supported by nats-edge: Nothing passes from one account to another, and subjects are not mapped.',
+    ],
   ]
   for (const [text, error] of rows) {
     it(text, () => assert.equal(errorsOf(text), error === null ? [] : [error]))

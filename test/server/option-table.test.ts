@@ -32,6 +32,6 @@ spec('option table', it => {
     look(edgeBlock)
   })
   it('shows no option that is refused', () => {
-    assert.not.match(optionTables(), /^\| `accounts`/m)
+    assert.not.match(optionTables(), /^\| `gateway`/m)
   })
 })

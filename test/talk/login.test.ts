@@ -1,10 +1,13 @@
 import { startHub } from '../support/hub.ts'
 import { startServer } from '../support/server.ts'
 import { spec } from '../support/spec.ts'
+import { accountTalks } from './accounts.ts'
 import { logins } from './logins.ts'
 
+const talks = [...logins, ...accountTalks]
+
 spec('logins', it => {
-  for (const { name, config, run } of logins) {
+  for (const { name, config, run } of talks) {
     it(name, async () => {
       const server = await startServer(config)
       try {
@@ -17,7 +20,7 @@ spec('logins', it => {
 })
 
 spec('logins with nats-server', it => {
-  for (const { name, config, run } of logins) {
+  for (const { name, config, run } of talks) {
     it(name, async () => {
       const hub = await startHub({ version: '2.10', conf: config })
       try {

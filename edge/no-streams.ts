@@ -1,0 +1,21 @@
+// What an account without streams hears when it asks for JetStream on a server that has it: for
+// `$JS.API.INFO` error 10039, for everything else that nobody is there (reference 6.1).
+
+import type { Account } from '../src/account/account.ts'
+import { newSubscription, post } from '../src/broker/post.ts'
+import type { LocalSink, Message, Origin } from '../src/message.ts'
+import { notEnabledForAccount } from './store/errors.ts'
+
+const type = 'io.nats.jetstream.api.v1.account_info_response'
+const answer = Buffer.from(JSON.stringify({ type, error: notEnabledForAccount }))
+const origin: Origin = { kind: 'jetstream', sink: null, echo: true, permissions: null }
+
+export function refuseStreams(account: Account): void {
+  const sink: LocalSink = {
+    remote: false,
+    deliver: ({ reply }: Message) => {
+      if (reply !== '') post(account, origin, { subject: reply, payload: answer })
+    },
+  }
+  account.subscribe(newSubscription('$JS.API.INFO', sink))
+}
