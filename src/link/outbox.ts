@@ -21,7 +21,7 @@ const loopBytesMax = 48
 /** Text up to this length is written character by character, without a Buffer of its own. */
 const loopCharsMax = 512
 /** A turn that gathers this much writes at once, while the bytes are still in the cache. */
-const eagerBytes = 8 * blockBytes
+const eagerBytes = 16 * blockBytes
 
 /** Blocks shared by all outboxes of a process. */
 export class BlockPool {
