@@ -20,8 +20,7 @@ const blockBytes = 64 * 1024
 const loopBytesMax = 48
 /** Text up to this length is written character by character, without a Buffer of its own. */
 const loopCharsMax = 512
-/** A turn that gathers this much writes at once, while the bytes are still in the cache. */
-const eagerBytes = 16 * blockBytes
+const eagerBytesMax = 16 * blockBytes
 
 /** Blocks shared by all outboxes of a process. */
 export class BlockPool {
@@ -64,8 +63,8 @@ export class Outbox implements TurnJob {
   readonly #pool: BlockPool
   readonly #pendingBytesMax: number
   readonly #congestedBytes: number
-  /** Below this nothing has to be looked at when bytes are added. */
-  readonly #watchedBytes: number
+  /** A turn that gathers this much writes at once, while the bytes are still in the cache. */
+  readonly #eagerBytes: number
   #block: Buffer | null = null
   #used = 0
   #full: Buffer[] = []
@@ -88,7 +87,8 @@ export class Outbox implements TurnJob {
     this.#pool = pool
     this.#pendingBytesMax = pendingBytesMax
     this.#congestedBytes = Math.min(congestedBytesDefault, pendingBytesMax * 0.75)
-    this.#watchedBytes = Math.min(eagerBytes, this.#congestedBytes)
+    // Well below the bound: who can be written to is written to before it is judged slow.
+    this.#eagerBytes = Math.min(eagerBytesMax, pendingBytesMax / 4)
   }
 
   /** True while a write is under way: bytes wait for the peer, not for us. */
@@ -216,8 +216,8 @@ export class Outbox implements TurnJob {
     const pending = before + bytes
     this.pendingBytes = pending
     if (!this.queued) this.#turn.add(this)
-    if (pending <= this.#watchedBytes) return
-    if (pending >= eagerBytes && this.#writingBytes === 0) this.endTurn()
+    if (pending < this.#eagerBytes) return
+    if (this.#writingBytes === 0) this.endTurn()
     if (pending > this.#congestedBytes) this.congested = this.pendingBytes > this.#congestedBytes
     if (pending > this.#pendingBytesMax && before <= this.#pendingBytesMax) this.#owner.overflowed()
   }
