@@ -86,5 +86,6 @@ function ownOf(options: WebSocketOptions): Partial<Authorization> {
       connectionTypes: null,
     })
   }
-  return { ...time, users, hasNkeys: false, token: token ?? '', noAuthUser: null }
+  const nobody = { noAuthUser: null, openAccount: null }
+  return { ...time, users, hasNkeys: false, token: token ?? '', ...nobody }
 }

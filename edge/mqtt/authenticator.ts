@@ -12,7 +12,7 @@ import type { MqttOptions } from './options.ts'
 
 /** What MQTT clients see differently from the server's own clients. */
 export type Own = Pick<Authorization, 'noAuthUser'> &
-  Partial<Pick<Authorization, 'users' | 'token' | 'hasNkeys'>>
+  Partial<Pick<Authorization, 'users' | 'token' | 'hasNkeys' | 'openAccount'>>
 
 /** The server's own check, with what is different for MQTT. */
 export type ServerCheck = (
@@ -37,5 +37,5 @@ function ownOf(options: MqttOptions): Own | null {
   const users = new Map<string, User>()
   if (user !== null)
     users.set(user, { name: user, password: pass ?? '', account, permissions: null })
-  return { users, hasNkeys: false, token: token ?? '', noAuthUser: null }
+  return { users, hasNkeys: false, token: token ?? '', noAuthUser: null, openAccount: null }
 }
