@@ -5,14 +5,13 @@
 // Closing goes the other way. A room is imported only when the config asks for it: every module
 // costs memory.
 
-import { createRequire } from 'node:module'
 import { isDeepStrictEqual } from 'node:util'
 import type { Account } from '../src/account/account.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
-import { tlsOptions } from '../src/link/listener.ts'
+import { secureOptions } from '../src/link/listener.ts'
 import type { LeafNodes } from '../src/link/leaf-nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Query } from '../src/monitor/query.ts'
@@ -28,8 +27,6 @@ import type { MqttGateway } from './mqtt/gateway.ts'
 import { mqttAddress } from './mqtt/options.ts'
 import { storedAccounts, type EdgeOptions } from './options.ts'
 import type { JetStream } from './store/jetstream.ts'
-
-const require = createRequire(import.meta.url)
 
 export interface RoomsParts {
   readonly options: EdgeOptions
@@ -110,6 +107,7 @@ export class Rooms {
   reload(options: EdgeOptions): void {
     const before = this.server.options
     this.server.reload(options)
+    this.mqtt?.renewTls()
     // An MQTT client shows its password only once: it has to come again and show it.
     const areSame =
       isDeepStrictEqual(before.authorization, options.authorization) &&
@@ -335,8 +333,7 @@ export class Rooms {
 /** Loads what the files hold, so that a wrong one is found before the first client comes. */
 function verifyTls(tls: TlsServerOptions): void {
   try {
-    const { createSecureContext } = require('node:tls') as typeof import('node:tls')
-    createSecureContext(tlsOptions(tls))
+    secureOptions(tls)
   } catch (error) {
     throw new Error(`error parsing X509 certificate/key pair: ${(error as Error).message}`)
   }

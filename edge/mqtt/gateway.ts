@@ -1,11 +1,12 @@
 // The MQTT room's entrance: listener, connections, sessions and what they share.
 
 import type { Socket } from 'node:net'
+import type { TLSSocketOptions } from 'node:tls'
 import type { Account } from '../../src/account/account.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
-import { type Address, Listener, tlsOptions } from '../../src/link/listener.ts'
+import { type Address, Listener, renewedOptions, secureOptions } from '../../src/link/listener.ts'
 import type { BlockPool } from '../../src/link/outbox.ts'
 import type { Pressure } from '../../src/link/pressure.ts'
 import { LinkSocket } from '../../src/link/socket.ts'
@@ -59,6 +60,7 @@ export class MqttGateway implements ConnectionOwner {
   readonly #listener: Listener
   /** Connections by account and client id. */
   readonly #byClient = new Map<string, Connection>()
+  #tls: TLSSocketOptions | null = null
   #isClosed = false
 
   constructor(parts: MqttParts) {
@@ -99,11 +101,17 @@ export class MqttGateway implements ConnectionOwner {
     const { options, log } = this.#parts
     const address = mqttAddress(options)
     if (address === null) return
-    if (options.tls !== null) tlsOptions(options.tls)
+    if (options.tls !== null) this.#tls = secureOptions(options.tls)
     this.sessions.restore()
     this.address = await this.#listener.start(address.host, address.port)
     const scheme = options.tls === null ? 'mqtt' : 'tls'
     log.info(`Listening for MQTT clients on ${scheme}://${address.host}:${this.address.port}`)
+  }
+
+  /** Reads the certificate files again: they are replaced while we run. */
+  renewTls(): void {
+    const { options, log } = this.#parts
+    this.#tls = renewedOptions(options.tls, this.#tls, log)
   }
 
   /** Stops accepting, then closes every client; kept sessions stay with the keeper. */
@@ -194,9 +202,9 @@ export class MqttGateway implements ConnectionOwner {
       socket.destroy()
       return
     }
-    if (options.tls === null) return this.adopt(new LinkSocket(socket), id)
+    if (options.tls === null || this.#tls === null) return this.adopt(new LinkSocket(socket), id)
     const peer = `${socket.remoteAddress}:${socket.remotePort} - mid:${id}`
-    upgrade(socket, tlsOptions(options.tls), options.tls.timeout, clock, (secure, error) => {
+    upgrade(socket, this.#tls, options.tls.timeout, clock, (secure, error) => {
       if (secure !== null) this.adopt(new LinkSocket(secure), id)
       else log.error(`${peer} - TLS handshake error: ${error}`)
     })

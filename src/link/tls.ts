@@ -24,16 +24,15 @@ export function upgrade(
   const timer = clock.after(timeoutMs, () => finish(null, 'TLS handshake timeout'))
   socket.on('error', error => finish(null, error.message))
   socket.on('close', () => finish(null, 'connection closed'))
-  import('node:tls').then(({ TLSSocket }) => {
-    const secure = new TLSSocket(socket, options)
-    secure.on('error', error => finish(null, error.message))
-    secure.on('secure', () => {
-      const refused = options.rejectUnauthorized ? secure.authorizationError : null
-      if (refused) finish(null, String(refused))
-      else finish(secure, '')
+  import('node:tls')
+    .then(({ TLSSocket }) => {
+      const secure = new TLSSocket(socket, options)
+      secure.on('error', error => finish(null, error.message))
+      secure.on('secure', () => {
+        const refused = options.rejectUnauthorized ? secure.authorizationError : null
+        if (refused) finish(null, String(refused))
+        else finish(secure, '')
+      })
     })
-  }, finishLoading)
-  function finishLoading(error: Error): void {
-    finish(null, error.message)
-  }
+    .catch((error: Error) => finish(null, error.message))
 }

@@ -2,6 +2,7 @@
 // through its accounts; monitoring and the leaf nodes read its fields.
 
 import type { Socket } from 'node:net'
+import type { TLSSocketOptions } from 'node:tls'
 import { Account, type AccountLimits, globalAccountName, noLimits } from '../account/account.ts'
 import {
   type Authorization,
@@ -20,7 +21,7 @@ import { Client } from '../link/client.ts'
 import { ClosedClients } from '../link/closed.ts'
 import type { LinkContext, LinkLimits } from '../link/context.ts'
 import { infoLine, newNonce, type ServerInfo } from '../link/handshake.ts'
-import { type Address, Listener, tlsOptions } from '../link/listener.ts'
+import { type Address, Listener, renewedOptions, secureOptions } from '../link/listener.ts'
 import { BlockPool } from '../link/outbox.ts'
 import { Pressure } from '../link/pressure.ts'
 import { type ClientSocket, LinkSocket } from '../link/socket.ts'
@@ -98,6 +99,7 @@ export class Server {
   readonly #listener: Listener
   readonly #context: LinkContext
   #limits: LinkLimits
+  #tls: TLSSocketOptions | null = null
   #lastId = 4
   #isLameDuck = false
   #isClosed = false
@@ -159,7 +161,7 @@ export class Server {
   /** Listens for clients. Rejects when the port is taken or a certificate is not readable. */
   async start(): Promise<void> {
     const { tls } = this.options
-    if (tls !== null) tlsOptions(tls)
+    if (tls !== null) this.#tls = secureOptions(tls)
     const { host, port } = this.address
     this.address = await this.#listener.start(host, port)
     this.log.info(`Listening for client connections on ${host}:${this.address.port}`)
@@ -168,6 +170,7 @@ export class Server {
   /** Takes over reloaded options; users that are gone or changed are cut off. */
   reload(options: ServerOptions): void {
     this.options = options
+    this.#tls = renewedOptions(options.tls, this.#tls, this.log)
     this.#limits = limitsOf(options)
     this.authorization = authorizationOf(options, this.hashes)
     this.#configureAccounts()
@@ -206,10 +209,12 @@ export class Server {
     const id = this.nextId()
     const { tls } = this.options
     if (tls === null) return this.#adopt(socket, id, null)
+    // Turned on by a reload, with files that went bad since they were verified: never in clear.
+    if (this.#tls === null) return void socket.destroy()
     const host = socket.remoteAddress ?? ''
     const nonce = this.authorization.hasNkeys ? newNonce() : ''
     socket.write(this.#context.infoLine(id, host, nonce))
-    upgrade(socket, tlsOptions(tls), tls.timeout, this.clock, (secure, error) => {
+    upgrade(socket, this.#tls, tls.timeout, this.clock, (secure, error) => {
       if (secure !== null) this.#adopt(secure, id, nonce)
       else this.log.error(`${host} - cid:${id} - TLS handshake error: ${error}`)
     })

@@ -1,8 +1,11 @@
-import { connect as dialClear } from 'node:net'
+import { copyFileSync, rmSync } from 'node:fs'
+import { connect as dialClear, Socket } from 'node:net'
 import { connect } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
+import { FakeClock } from '../../src/base/clock.ts'
+import { upgrade } from '../../src/link/tls.ts'
 import { type Certificates, newCertificates } from '../support/certificates.ts'
-import { startServer } from '../support/server.ts'
+import { optionsOf, startServer } from '../support/server.ts'
 import { spec } from '../support/spec.ts'
 
 const tlsOf = (files: Certificates): string =>
@@ -46,5 +49,52 @@ spec('client TLS', it => {
     } finally {
       server.close()
     }
+  })
+
+  it('serves on while its certificate files do not fit together', async () => {
+    const files = newCertificates()
+    const server = await startServer(tlsOf(files))
+    const servers = `localhost:${server.address.port}`
+    const visit = async () => {
+      const client = await connect({ servers, tls: { caFile: files.ca }, reconnect: false })
+      await client.flush()
+      await client.close()
+    }
+    try {
+      copyFileSync(files.clientKey, files.serverKey)
+      await visit()
+      server.reload(optionsOf(tlsOf(files)))
+      await visit()
+      rmSync(files.serverCert)
+      await visit()
+    } finally {
+      server.close()
+    }
+  })
+
+  it('shows the new certificate after a reload', async () => {
+    const [files, others] = [newCertificates(), newCertificates()]
+    const server = await startServer(tlsOf(files))
+    const servers = `localhost:${server.address.port}`
+    try {
+      copyFileSync(others.serverCert, files.serverCert)
+      copyFileSync(others.serverKey, files.serverKey)
+      server.reload(optionsOf(tlsOf(files)))
+      const client = await connect({ servers, tls: { caFile: others.ca }, reconnect: false })
+      await client.flush()
+      await client.close()
+    } finally {
+      server.close()
+    }
+  })
+
+  it('ends a connection whose TLS options cannot be used, and nothing else', async () => {
+    const socket = new Socket()
+    const options = { isServer: true, cert: 'no certificate', key: 'no key' }
+    const error = await new Promise<string>(resolve => {
+      upgrade(socket, options, 1000, new FakeClock(), (_, text) => resolve(text))
+    })
+    assert.is.not(error, '')
+    assert.ok(socket.destroyed)
   })
 })
