@@ -146,9 +146,10 @@ async function secure(
   clock: Clock,
 ): Promise<Socket | string> {
   const { host, tlsName } = target
-  let options: ConnectionOptions
+  const { connect: connectTls } = await import('node:tls')
+  let secured: Socket
   try {
-    options = {
+    const options: ConnectionOptions = {
       // For an IP address the certificate must hold that address.
       host: tlsName || host,
       ...(isIP(tlsName || host) === 0 ? { servername: tlsName || host } : {}),
@@ -158,11 +159,11 @@ async function secure(
       ...(tls.cert_file === null ? {} : { cert: readFileSync(tls.cert_file) }),
       ...(tls.key_file === null ? {} : { key: readFileSync(tls.key_file) }),
     }
+    // Throws when certificate and key do not fit together.
+    secured = connectTls({ ...options, socket })
   } catch (error) {
     return `TLS files: ${(error as Error).message}`
   }
-  const { connect: connectTls } = await import('node:tls')
-  const secured = connectTls({ ...options, socket })
   secured.on('error', () => undefined)
   const refused = await happened(secured, 'secureConnect', tls.timeout, clock)
   if (refused === '') return secured

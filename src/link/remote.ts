@@ -128,6 +128,7 @@ export class Remote implements LeafOwner {
   informed(_: Leaf, info: HubInfo): void {
     const told: Address[] = []
     for (const url of info.leafUrls.slice(0, addressesMax)) {
+      if (!isRemoteUrl(url)) continue
       const address = readUrl(url)
       if (!this.#configured.some(known => isSame(known, address))) told.push(address)
     }
@@ -257,6 +258,8 @@ function readUrl(text: string): Address {
 export function isRemoteUrl(text: string): boolean {
   try {
     const url = new URL(text.includes('://') ? text : `nats-leaf://${text}`)
+    // Throws for a wrong escape, as readUrl would.
+    decodeURIComponent(`${url.username}:${url.password}`)
     return ['nats-leaf:', 'nats:', 'tls:'].includes(url.protocol) && url.hostname !== ''
   } catch {
     return false

@@ -226,7 +226,19 @@ function wrongUrl(url: string): string | null {
   const scheme = (found[1] ?? 'nats-leaf').toLowerCase()
   if (scheme === 'ws' || scheme === 'wss') return 'remotes do not use WebSocket'
   if (!['nats-leaf', 'nats', 'tls'].includes(scheme)) return `unknown scheme "${scheme}"`
-  return Number(found[2] ?? 1) > 65_535 ? 'port out of range' : null
+  if (Number(found[2] ?? 1) > 65_535) return 'port out of range'
+  return isReadable(url) ? null : 'wrong escape or character'
+}
+
+/** What the remote will read of it: `%` in a password must be written `%25`. */
+function isReadable(url: string): boolean {
+  try {
+    const { username, password } = new URL(url.includes('://') ? url : `nats-leaf://${url}`)
+    decodeURIComponent(`${username}:${password}`)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function hideSecret(url: string): string {

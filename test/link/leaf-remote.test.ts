@@ -2,6 +2,9 @@
 
 import * as assert from 'uvu/assert'
 import { FakeClock } from '../../src/base/clock.ts'
+import { tlsDefaults } from '../../src/link/dial.ts'
+import { isRemoteUrl } from '../../src/link/remote.ts'
+import { newCertificates } from '../support/certificates.ts'
 import { EdgeLeaf, until } from '../support/edge-leaf.ts'
 import { FakeHub, hubConnectInfo, hubInfo } from '../support/fake-hub.ts'
 import { freePort } from '../support/ports.ts'
@@ -88,6 +91,45 @@ spec('leaf remote', it => {
     } finally {
       edge.close()
       await other.close()
+      await hub.close()
+    }
+  })
+
+  it('passes over urls of the hub that are none', async () => {
+    const leafnode_urls = [
+      'not a:url',
+      '::',
+      'u:p%ss@h',
+      'u%2:5@h',
+      'ws://h:1',
+      '',
+      '127.0.0.1:99999',
+    ]
+    const hub = new FakeHub(hubInfo({ leafnode_urls }))
+    await hub.start()
+    const edge = new EdgeLeaf([{ urls: [hub.url] }])
+    try {
+      edge.nodes.start()
+      await opened(hub, edge, { leafnode_urls })
+      for (const url of leafnode_urls) assert.not.ok(isRemoteUrl(url), url)
+      assert.ok(isRemoteUrl('u:p%25ss@h'))
+    } finally {
+      edge.close()
+      await hub.close()
+    }
+  })
+
+  it('fails a dial whose TLS files do not fit together, and dials again', async () => {
+    const { clientCert: cert_file, serverKey: key_file } = newCertificates()
+    const hub = new FakeHub(hubInfo({ tls_required: true }))
+    await hub.start()
+    const tls = { ...tlsDefaults, cert_file, key_file }
+    const edge = new EdgeLeaf([{ urls: [hub.url], tls }], { reconnectMs: 1 })
+    try {
+      edge.nodes.start()
+      await edge.logged(/attempt 2\): TLS files: .*key values mismatch/)
+    } finally {
+      edge.close()
       await hub.close()
     }
   })

@@ -232,6 +232,15 @@ spec('server options', it => {
     ['authorization { default_permissions { other: 1 } }', 'unknown field "other"'],
     ['leafnodes { remotes: [{url: "nats://h:1"}] }', null],
     ['leafnodes { remotes: [{urls: ["tls://u:p@h", "h:1"]}] }', null],
+    ['leafnodes { remotes: [{url: "nats-leaf://u:p%25ss@h"}] }', null],
+    [
+      'leafnodes { remotes: [{url: "nats-leaf://u:p%ss@h"}] }',
+      'error parsing leafnode url "nats-leaf://***@h": wrong escape or character',
+    ],
+    [
+      'leafnodes { remotes: [{url: "h o"}] }',
+      'error parsing leafnode url "h o": wrong escape or character',
+    ],
     ['leafnodes { remotes: [{}] }', 'a leaf node remote needs a url'],
     [
       'leafnodes { remotes: [{url: "ws://u:p@h"}] }',
