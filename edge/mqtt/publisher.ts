@@ -80,27 +80,32 @@ export class Publisher implements Origin {
     const topicEnd = start + 2 + (((chunk[start] as number) << 8) | (chunk[start + 1] as number))
     const payloadStart = qos === 0 ? topicEnd : topicEnd + 2
     if (payloadStart > end) return violations.malformed
+    if (this.#isTooLarge(end - payloadStart)) return violations.packetTooLarge
     const wire = this.#wireTopic
     if (wire.length !== topicEnd - start || !startsWithAt(chunk, start, wire)) {
       const violation = this.#newTopic(chunk, start, topicEnd)
       if (violation !== null) return violation
     }
     const isRetain = (first & 1) !== 0
-    if (qos === 0) return this.#send(0, isRetain, null, chunk, payloadStart, end)
+    if (qos === 0) {
+      this.#send(0, isRetain, null, chunk, payloadStart, end)
+      return null
+    }
     const packetId = ((chunk[topicEnd] as number) << 8) | (chunk[topicEnd + 1] as number)
     if (packetId === 0) return violations.packetIdZero
     const receipt = this.#owner.receipt(packetId, qos as 1 | 2)
     if (receipt === null) return null
-    const violation = this.#send(qos as 1 | 2, isRetain, receipt, chunk, payloadStart, end)
+    this.#send(qos as 1 | 2, isRetain, receipt, chunk, payloadStart, end)
     this.#owner.published(receipt)
-    return violation
+    return null
   }
 
   /** The will of a client that left without DISCONNECT [MQTT-3.1.2-8]. */
   publishWill(will: Will): void {
     const wire = wireTopic(will.topic)
     if (wire === null || this.#newTopic(wire, 0, wire.length) !== null) return
-    this.#send(will.qos, will.retain, null, will.payload, 0, will.payload.length)
+    const { qos, retain, payload } = will
+    if (!this.#isTooLarge(payload.length)) this.#send(qos, retain, null, payload, 0, payload.length)
   }
 
   #newTopic(chunk: Buffer, start: number, end: number): Violation | null {
@@ -127,11 +132,8 @@ export class Publisher implements Origin {
     chunk: Buffer,
     payloadStart: number,
     end: number,
-  ): Violation | null {
+  ): void {
     const payloadBytes = end - payloadStart
-    if (publishHeaderBytes + payloadBytes > this.#payloadBytesMax) {
-      return violations.packetTooLarge
-    }
     this.inMsgs++
     this.inBytes += payloadBytes
     if (payloadBytes !== this.#prefixPayloadBytes) this.#newPrefix(payloadBytes)
@@ -148,7 +150,11 @@ export class Publisher implements Origin {
     current.message = null
     if (count === denied) this.#denied(message.subject)
     else if (isRetain) this.#retain(qos, message)
-    return null
+  }
+
+  /** Asked before a receipt is taken: what nobody gets is not acknowledged. */
+  #isTooLarge(payloadBytes: number): boolean {
+    return publishHeaderBytes + payloadBytes > this.#payloadBytesMax
   }
 
   /** The message, its header block written before the payload, where there is room. */

@@ -352,6 +352,26 @@ spec('mqtt acknowledgement', it => {
     assert.ok(pub.isClosed)
   })
 
+  it('is not given to a message larger than max_payload, which nobody gets', () => {
+    const headerBytes = 25
+    const room = 'x'.repeat(100 - headerBytes)
+    for (const [qos, answer] of [
+      [1, 'puback #7'],
+      [2, 'pubrec #7'],
+    ] as const) {
+      const talk = new Talk({ payloadBytesMax: 100 })
+      const got = talk.listen('t')
+      const pub = talk.connect('p', kept)
+      pub.publish('t', room, qos, 7)
+      pub.expect(fresh, answer)
+      pub.publish('t', `${room}x`, qos, 8)
+      pub.expect()
+      assert.ok(pub.isClosed)
+      assert.is(got.length, 1)
+      assert.equal(talk.keeper.sessions()[0]?.received, qos === 2 ? [7] : [])
+    }
+  })
+
   it('holds back a client that has thousands of publishes waiting, then lets it go on', () => {
     const talk = new Talk()
     const stream = talk.capture('t')
