@@ -432,10 +432,14 @@ export class Commit implements Durable, TurnJob {
     this.#measureRoom()
     this.#unsynced = false
     this.#step++
+    const state = this.#state
     this.#state = idle
     const doubtful = [...this.#doubtful]
     this.#doubtful.clear()
     this.#callBack(doubtful, [])
+    // A sync was still under way: nobody hears of its end now, but it is all on disk.
+    const isSyncing = state.is === 'syncing' || state.is === 'sealing'
+    if (isSyncing) this.#callBack(state.participants, state.waiting)
     this.#options.log.info('JetStream store can write again')
     this.#next()
   }

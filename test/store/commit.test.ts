@@ -238,6 +238,31 @@ spec('disk trouble', it => {
     await test.done()
   })
 
+  it('an fdatasync slower than the recovery from another error loses nobody who waits', async () => {
+    const test = await TestStore.start()
+    const stream = test.stream({ name: 's' })
+    await test.onDisk()
+    const syncs = holdSyncs(test)
+    put(stream, 's.a')
+    const told: (Error | undefined)[] = []
+    test.store.durable.onDisk(error => told.push(error))
+    await turn()
+    const full = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
+    test.store.commit.attempt(() => {
+      throw full
+    })
+    assert.equal(told, [])
+    test.clock.advance(1000)
+    assert.equal(told, [undefined])
+    assert.is(stream.readableSeq, 1)
+    syncs.shift()?.(null)
+    assert.is(told.length, 1)
+    Reflect.deleteProperty(test.store.db, 'syncWal')
+    assert.is(put(stream, 's.a'), 2)
+    assert.is(await test.onDisk(), undefined)
+    await test.done()
+  })
+
   it('full: the reserve lets removals through, and what they free lets messages in', async () => {
     const reserveBytes = 300_000
     const test = await TestStore.start({ reserveBytes })
