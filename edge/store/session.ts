@@ -202,8 +202,10 @@ export class SessionStore implements Participant {
 
   // ---- Participant ----
 
+  /** What throws midway leaves everything gathered as it was, but for the counts of rows. */
   flush(): void {
     for (const write of this.#writes) write()
+    const flushed: Overlay[] = []
     const added: [number, QueuedMessage][] = []
     const removed: [number, number][] = []
     const insert = this.#db.prepare('INSERT OR REPLACE INTO mqtt_queue VALUES(?, ?, ?, ?, ?)')
@@ -221,6 +223,9 @@ export class SessionStore implements Participant {
         added.push([id, message])
       }
       overlay.stored += overlay.added.size
+      flushed.push(overlay)
+    }
+    for (const overlay of flushed) {
       overlay.removed.clear()
       overlay.added.clear()
     }
@@ -239,7 +244,16 @@ export class SessionStore implements Participant {
   undone(): void {
     const batch = this.#batch
     this.#batch = null
-    if (!batch) return
+    // Nothing came since that flush: it is the one rolled back, and nobody will call it synced.
+    const isFlushed = this.#writes.length === 0 && this.#dirty.size === 0
+    if (isFlushed) this.#unsynced = Math.max(0, this.#unsynced - 1)
+    if (batch) this.#restore(batch)
+    for (const id of this.#dirty) this.#recount(id)
+  }
+
+  // ---- inside ----
+
+  #restore(batch: Batch): void {
     this.#writes = [...batch.writes, ...this.#writes]
     for (const [id, seq] of batch.removed) {
       const overlay = this.#overlays.get(id)
@@ -248,10 +262,7 @@ export class SessionStore implements Participant {
       this.#dirty.add(id)
     }
     for (const [id, message] of batch.added) this.#addAgain(id, message)
-    for (const id of this.#dirty) this.#recount(id)
   }
-
-  // ---- inside ----
 
   /** Back into the overlay, before what came later; not if it was acknowledged meanwhile. */
   #addAgain(id: number, message: QueuedMessage): void {

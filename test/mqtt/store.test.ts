@@ -47,6 +47,21 @@ class Steps {
     this.store.undone()
   }
 
+  /** The disk refuses a message in the middle of the group. */
+  failAt(payload: string): void {
+    const full = `SELECT raise(ABORT, 'full') WHERE new.payload = CAST('${payload}' AS BLOB)`
+    this.#db.exec(`CREATE TEMP TRIGGER t BEFORE INSERT ON mqtt_queue BEGIN ${full}; END`)
+    this.#db.exec('BEGIN')
+    assert.throws(() => this.store.flush(), /full/)
+    this.#db.exec('ROLLBACK')
+    this.store.undone()
+    this.#db.exec('DROP TRIGGER t')
+  }
+
+  exec(sql: string): void {
+    this.#db.exec(sql)
+  }
+
   /** What another process would find. */
   reopened(): SessionStore {
     assert.equal(sessionProblems(this.#db), [])
@@ -176,6 +191,70 @@ spec('mqtt session store', it => {
     steps.commit()
     assert.is(steps.rows(), 2)
     assert.is(steps.reopened().sessions()[0]?.filters.length, 1)
+  })
+
+  it('loses and miscounts nothing when the disk fills up in the middle of a group', () => {
+    const steps = new Steps()
+    const { store } = steps
+    const [one, two] = [store.createSession('$G', 'one'), store.createSession('$G', 'two')]
+    append(store, one, 'a', 'b')
+    steps.commit()
+    store.synced()
+    store.subscribe(two, 'a', 1)
+    append(store, one, 'c')
+    store.remove(one, 1)
+    append(store, two, 'x', 'y')
+    steps.failAt('y')
+    assert.is(text(store.read(one, 0, 10)), 'bc')
+    assert.is(text(store.read(two, 0, 10)), 'xy')
+    steps.commit()
+    store.synced()
+    assert.is(steps.rows(), 4)
+    assert.equal(
+      steps
+        .reopened()
+        .sessions()
+        .map(({ messages, filters }) => [messages, filters.length]),
+      [
+        [2, 0],
+        [2, 1],
+      ],
+    )
+    for (const [id, seq] of [
+      [one, 2],
+      [one, 3],
+    ] as const)
+      store.remove(id, seq)
+    assert.is(text(store.read(one, 0, 10)), '')
+    append(store, one, 'd')
+    assert.is(text(store.read(one, 0, 10)), 'd')
+  })
+
+  it('reads what is stored after a group that failed in the middle, without a message', () => {
+    const steps = new Steps()
+    const { store } = steps
+    const id = store.createSession('$G', 'c')
+    append(store, id, 'a', 'b')
+    steps.commit()
+    store.synced()
+    append(store, id, 'z')
+    store.remove(id, 1)
+    steps.failAt('z')
+    store.remove(id, 3)
+    assert.is(text(store.read(id, 0, 10)), 'b')
+  })
+
+  it('writes nothing again that is on disk, after a group that was rolled back', () => {
+    const steps = new Steps()
+    const { store } = steps
+    store.retain({ account: '$G', topic: 'r', qos: 1, payload: Buffer.from('1') })
+    steps.rollBack()
+    steps.commit()
+    store.synced()
+    steps.exec('DELETE FROM mqtt_retained')
+    store.undone()
+    steps.commit()
+    assert.equal(steps.reopened().retained(), [])
   })
 
   it('does not double what was committed although its fsync failed', () => {
