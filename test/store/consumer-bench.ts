@@ -175,6 +175,11 @@ export class ConsumerBench {
     for (let i = 0; i < 6; i++) await new Promise(resolve => setImmediate(resolve))
   }
 
+  /** Everything written so far is on disk, or the error. */
+  onDisk(): Promise<Error | undefined> {
+    return new Promise(resolve => this.store.commit.onDisk(resolve))
+  }
+
   async until(isReached: () => boolean): Promise<void> {
     while (!isReached()) await new Promise(resolve => setImmediate(resolve))
   }

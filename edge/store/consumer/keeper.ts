@@ -70,7 +70,9 @@ export class ConsumerKeeper {
   readonly #clock: Clock
   #lastId = 0
   #dirty = new Set<Kept>()
-  #written: { readonly kept: Kept; readonly chunks: readonly number[] }[] = []
+  /** What the last flush was to save, and the changes it took: dirty again when it is undone. */
+  #saving = new Set<Kept>()
+  #taken: { readonly kept: Kept; readonly chunks: readonly number[] }[] = []
   #timer: Timer | null = null
   #isTouched = false
 
@@ -152,21 +154,20 @@ export class ConsumerKeeper {
 
   flush(): void {
     this.#isTouched = false
-    this.#written = []
-    const dirty = this.#dirty
+    this.#taken = []
+    this.#saving = this.#dirty
     this.#dirty = new Set()
-    for (const kept of dirty) if (!kept.gone) this.#save(kept)
+    for (const kept of this.#saving) if (!kept.gone) this.#save(kept)
   }
 
   synced(): void {}
 
   undone(): void {
     this.#isTouched = false
-    for (const { kept, chunks } of this.#written) {
-      kept.changesLost(chunks)
-      this.#dirty.add(kept)
-    }
-    this.#written = []
+    for (const { kept, chunks } of this.#taken) kept.changesLost(chunks)
+    for (const kept of this.#saving) this.#dirty.add(kept)
+    this.#taken = []
+    this.#saving = new Set()
     if (this.#dirty.size > 0 && this.#timer === null) this.#later()
   }
 
@@ -185,6 +186,8 @@ export class ConsumerKeeper {
   /** keeps C4: one transaction for a consumer's state and chunks. */
   #save(kept: Kept): void {
     const chunks = kept.takeChanges()
+    // Before the first statement, any of which may fail.
+    this.#taken.push({ kept, chunks: chunks.map(([chunk]) => chunk) })
     for (const [chunk, entries] of chunks) {
       if (entries === null) this.#db.prepare(sql.deletePending).run(kept.id, chunk)
       else this.#db.prepare(sql.upsertPending).run(kept.id, chunk, entries)
@@ -202,7 +205,6 @@ export class ConsumerKeeper {
         state.lastAckedUs,
         kept.id,
       )
-    this.#written.push({ kept, chunks: chunks.map(([chunk]) => chunk) })
   }
 
   #stored(row: readonly Value[]): StoredConsumer {
