@@ -65,6 +65,9 @@ export class Subjects {
   changed(entry: SubjectEntry): void {
     if (entry.dirty) return
     entry.dirty = true
+    // A full cache may have dropped it since it was found: a second one would count on its own.
+    this.#byName.set(entry.name, entry)
+    this.#byId.set(entry.id, entry)
     this.#dirty.push(entry)
     if (entry.fresh) this.#fresh.push(entry)
   }

@@ -31,6 +31,24 @@ spec('store bounds', it => {
     await test.done()
   })
 
+  it('a purge of more subjects than the cache holds counts what comes in the same group', async () => {
+    const test = await TestStore.start()
+    const stream = test.stream({ name: 's' })
+    for (let i = 0; i < 9000; i++) put(stream, `s.${i}`)
+    await test.onDisk()
+    assert.is(stream.purge({}), 9000)
+    put(stream, 's.0')
+    put(stream, 's.8999')
+    await test.onDisk()
+    assert.is(stream.state().subjects, 2)
+    assert.equal(
+      stream.batch([], 1, 5).map(one => one.subject),
+      ['s.0', 's.8999'],
+    )
+    assert.is(stream.purge({}), 2)
+    await test.done()
+  })
+
   it('message ids: the oldest is forgotten, and counted', () => {
     const dedupe = new Dedupe()
     for (let i = 1; i <= 100_000; i++) dedupe.add(`id${i}`, i, i, 0)
