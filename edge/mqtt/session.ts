@@ -224,12 +224,13 @@ export class Session implements FilterOwner {
     else this.#connection?.publish(publishFirst | retainFlag, wire, 0, payload, 0, payload.length)
   }
 
-  /** PUBACK. An unknown packet identifier is ignored: it may answer a message sent twice. */
+  /** PUBACK. One that is unknown removes nothing: its message was sent twice, or dropped. */
   acknowledge(packetId: number): void {
     const entry = this.#onTheWay.get(packetId)
-    if (entry === undefined) return
-    this.#onTheWay.delete(packetId)
-    this.backlog.remove(entry.seq, entry.bytes)
+    if (entry !== undefined) {
+      this.#onTheWay.delete(packetId)
+      this.backlog.remove(entry.seq, entry.bytes)
+    }
     this.pump()
   }
 
@@ -362,9 +363,11 @@ export class Session implements FilterOwner {
     const { clock, options } = this.#context
     const beforeMs = clock.monotonicMs() - options.ack_wait
     for (const [packetId, entry] of [...this.#onTheWay]) {
-      if (entry.sentMs > beforeMs || this.#connection?.congested !== false) return
+      if (entry.sentMs > beforeMs || this.#connection?.congested !== false) break
       this.#sendAgain(packetId)
     }
+    // Messages that were dropped on the way have left room in the window: no PUBACK may come.
+    this.pump()
   }
 
   #nextPacketId(): number {

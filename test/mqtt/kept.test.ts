@@ -190,6 +190,25 @@ spec('mqtt window', it => {
     assert.is(talk.gateway.counters.redeliveredMsgs, 2)
   })
 
+  it('goes on after ack_wait when all that was on the way has been dropped', () => {
+    for (const clean of [true, false]) {
+      const talk = new Talk({ options: { max_ack_pending: 2, max_session_msgs: 3 } })
+      const peer = talk.connect('s', { clean })
+      peer.subscribe('t', 1)
+      for (const text of ['a', 'b', 'c', 'd', 'e']) talk.post('t', text)
+      peer.expect(fresh, 'suback #1 1', 't q1 #1 a', 't q1 #2 b')
+      talk.clock.advance(29_999)
+      peer.expect()
+      talk.clock.advance(1)
+      peer.expect('t q1 #3 c', 't q1 #4 d')
+      peer.send(puback(1), puback(2), puback(3))
+      peer.expect('t q1 #5 e')
+      peer.send(puback(4), puback(5))
+      talk.post('t', 'f')
+      peer.expect('t q1 #6 f')
+    }
+  })
+
   it('reuses packet identifiers only when they are free', () => {
     const talk = new Talk({ options: { max_ack_pending: 65_535, max_session_msgs: 100_000 } })
     const peer = talk.connect('s')
