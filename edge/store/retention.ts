@@ -26,6 +26,14 @@ export interface Trimmed {
   readonly lastGone: number
 }
 
+/**
+ * The tables contradict each other: damage, in SQLite's own terms, that no retry mends. It ends
+ * the program; the next start salvages.
+ */
+class Contradiction extends Error {
+  readonly code = 'SQLITE_FORMAT'
+}
+
 const headerBytesMax = 65_535
 /** Up to here messages that aged out go one by one; beyond, by one statement. */
 const expireSinglyMax = 256
@@ -39,6 +47,13 @@ export function sizeOf(
 ): number {
   if (storage === 'memory') return 16 + subjectBytes + headerBytes + payloadBytes
   return 30 + subjectBytes + (headerBytes === 0 ? 0 : 4 + headerBytes) + payloadBytes
+}
+
+/** A row that must be there is not: marks the database for the next start, returns the error. */
+export function lost(stream: StoreStream, what: string): Error {
+  const error = new Contradiction(`stream ${stream.config.name}: ${what}`)
+  stream.rows.db.noticed(error)
+  return error
 }
 
 /** Why the message cannot be stored at all, with `discard: new` at its limits. */
@@ -118,7 +133,7 @@ function enforceSubjectLimit(stream: StoreStream, subject: string, limit: number
 
 function dropOne(stream: StoreStream, seq: number): void {
   const meta = stream.meta(seq)
-  if (!meta) throw new Error(`stream ${stream.config.name} lost message ${seq}`)
+  if (!meta) throw lost(stream, `lost message ${seq}`)
   stream.drop(seq, meta)
   stream.tellRemoved(seq)
 }
@@ -198,7 +213,7 @@ export function purgeStream(
 function trimmedOf(stream: StoreStream, row: readonly number[]): Trimmed {
   const [id = 0, count = 0, withHeaders = 0, headerBytes = 0, payloadBytes = 0, lastId = 0] = row
   const subject = stream.interned.byId(id)
-  if (!subject) throw new Error(`message without its subject ${id}`)
+  if (!subject) throw lost(stream, `message without its subject ${id}`)
   const memory = stream.config.storage === 'memory'
   const fixed = count * (subject.nameBytes + (memory ? 16 : 30)) + (memory ? 0 : 4 * withHeaders)
   const bytes = fixed + headerBytes + payloadBytes

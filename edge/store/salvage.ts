@@ -69,6 +69,9 @@ function plausible(db: Db): string | undefined {
   return undefined
 }
 
+const withoutSubject = `SELECT m.id FROM message m LEFT JOIN subject j ON j.id = m.subject
+  WHERE j.id IS NULL OR j.stream <> m.id / ${seqsMax} LIMIT 1`
+
 /** A whole check, when the last run met damage; the mark goes when it was answered. */
 function suspected(db: Db): string | undefined {
   const mark = suspectFile(db.file)
@@ -77,6 +80,7 @@ function suspected(db: Db): string | undefined {
   try {
     const check = String(db.value('PRAGMA quick_check(1)'))
     if (check !== 'ok') found = check.replaceAll('\n', ' ')
+    else if (db.value(withoutSubject) !== undefined) found = 'a message has no subject'
   } catch (error) {
     if (!isDamage(error)) throw error
     found = (error as Error).message

@@ -73,18 +73,15 @@ export class Store implements Participant {
       } catch (error) {
         // Damage that opening did not show, met while the streams were loaded.
         if (!isDamage(error)) throw error
-        this.#file?.db.close()
-        this.#streams.clear()
+        await this.#abandon()
         this.#open((error as Error).message)
       }
     } catch (error) {
-      this.#file?.db.close()
-      this.#file = null
+      await this.#abandon()
       this.#lock.close()
       throw error
     }
     this.#reserve?.start()
-    this.#expire()
   }
 
   /** Commits what waits, closes the files. Idempotent. */
@@ -302,14 +299,30 @@ export class Store implements Participant {
     for (const row of db.prepare('SELECT id, account, name, created, config FROM stream').all()) {
       this.#load(this.#file, row)
     }
+    this.#expire()
+  }
+
+  /** Takes back an `#open` that failed half way: nothing of it is written. */
+  async #abandon(): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = null
+    for (const stream of this.#streams.values()) stream.close()
+    this.#streams.clear()
+    const file = this.#file
+    this.#file = null
+    if (!file) return
+    if (file.db.inTransaction) file.db.rollback()
+    await file.commit.close()
+    file.db.close()
   }
 
   #load(vault: Vault, row: readonly Value[]): void {
     const [id, account, name, created, text] = row
     const config = JSON.parse(String(text)) as StreamConfig
     const stream = this.#made(vault, Number(id), String(account), config, Number(created))
-    stream.load()
+    // Before it loads, so that `#abandon` finds it.
     this.#streams.set(keyOf(String(account), String(name)), stream)
+    stream.load()
   }
 
   get #vault(): Vault {

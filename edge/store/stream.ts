@@ -23,6 +23,7 @@ import {
   type Trimmed,
   discardFailure,
   enforceLimits,
+  lost,
   purgeStream,
   rollUp,
   sizeOf,
@@ -480,11 +481,10 @@ export class StoreStream implements Stream, Shelf, Participant {
   /** Messages that came after the state was last saved. */
   #countUncounted(): void {
     this.#uncounted = 0
-    for (const [id, subjectId, timeUs, headers, payload] of this.rows.messagesAfter(
-      idOf(this.id, this.lastSeq),
-    )) {
+    const after = this.rows.messagesAfter(idOf(this.id, this.lastSeq))
+    for (const [id, subjectId, timeUs, headers, payload] of after) {
       const subject = this.interned.byId(subjectId)
-      if (!subject) throw new Error(`message without its subject ${subjectId}`)
+      if (!subject) throw lost(this, `message without its subject ${subjectId}`)
       this.lastSeq = seqOf(id)
       this.#count(subject, this.lastSeq, timeUs, headers, payload)
       this.#uncounted++

@@ -7,7 +7,7 @@ import { Db, versionProblem } from '../../edge/store/db.ts'
 import { fileName } from '../../edge/store/salvage.ts'
 import { FakeClock } from '../../src/base/clock.ts'
 import { spec } from '../support/spec.ts'
-import { TestStore, none, put, streamConfig } from './support.ts'
+import { TestStore, none, put, streamConfig, temporaryDir } from './support.ts'
 
 const yearMs = 365 * 86_400_000
 const secondNs = 1_000_000_000
@@ -272,6 +272,51 @@ spec('store start', it => {
     await expectSalvaged(test)
   })
 })
+
+for (const [name, count] of [
+  ['a few messages', 3],
+  ['many messages', 300],
+] as const) {
+  spec(`store of ${name}, some without their subject`, it => {
+    const stored = async (max_age: number): Promise<TestStore> => {
+      const test = await TestStore.start()
+      const stream = test.stream({ name: 's', max_age })
+      for (let i = 1; i <= count; i++) put(stream, i === 1 ? 's.lost' : 's.a')
+      put(test.stream({ name: 't' }), 't.a')
+      await test.store.close()
+      const db = new Db(path.join(test.dir, fileName))
+      db.exec(`DELETE FROM subject WHERE name = 's.lost'`)
+      db.close()
+      return new TestStore({ dir: test.dir }, test.clock)
+    }
+
+    it('starts although they age out at once', async () => {
+      const test = await stored(60 * secondNs)
+      test.clock.advance(61_000)
+      await test.store.start()
+      assert.match(test.store.problems.join(), /salvaged/)
+      assert.is(test.store.stream('$G', 's')?.state().messages, 0)
+      assert.is(test.store.stream('$G', 't')?.state().messages, 1)
+      await test.done()
+    })
+
+    it('is salvaged by the start after it was noticed', async () => {
+      const test = await stored(0)
+      await test.store.start()
+      assert.throws(() => test.store.stream('$G', 's')?.purge({}), /without its subject/)
+      // As a crash leaves it.
+      const dir = temporaryDir()
+      fs.cpSync(test.dir, dir, { recursive: true })
+      test.store.db.rollback()
+      await test.store.close()
+      fs.rmSync(test.dir, { recursive: true })
+      const next = await TestStore.start({ dir }, test.clock)
+      assert.match(next.store.problems.join(), /a message has no subject/)
+      assert.is(next.store.stream('$G', 's')?.state().messages, count - 1)
+      await next.done()
+    })
+  })
+}
 
 /** A page in the middle of 3,000 messages is overwritten. */
 async function damagedStore(duplicate_window: number): Promise<TestStore> {
