@@ -23,6 +23,7 @@ import { type ClientOperations, Parser } from '../wire/parser.ts'
 import type { LinkContext } from './context.ts'
 import {
   type ConnectOptions,
+  claimOf,
   connectDefaults,
   newNonce,
   readConnect,
@@ -110,6 +111,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
         this.violation(wireErrors.authenticationTimeout)
       })
       this.#state = { is: 'handshake', timer }
+      // Nobody yet: it may have no payload kept for it.
+      this.#parser.setLimits({ lineBytesMax: limits.lineBytesMax, payloadBytesMax: 0 })
     }
     this.keepalive.start()
     this.#socket.open(this)
@@ -317,7 +320,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   }
 
   violation(error: wireErrors.WireError): void {
-    if (this.#state.is === 'handshake' && error === wireErrors.unknownOperation) {
+    const { unknownOperation, payloadTooLarge } = wireErrors
+    if (this.#state.is === 'handshake' && [unknownOperation, payloadTooLarge].includes(error)) {
       return this.violation(wireErrors.authorizationViolation)
     }
     if (error.text !== '') this.#sendError(error.text)
@@ -438,15 +442,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   }
 
   #rejected(): void {
-    const { user, token, nkey } = this.options
-    const who =
-      nkey !== '' && this.nonce !== ''
-        ? ` - Nkey "${nkey}"`
-        : user !== ''
-          ? ` - User "${user}"`
-          : token !== ''
-            ? ' - Token'
-            : ''
+    const who = claimOf(this.options, this.nonce)
     this.#context.log.error(`${this.label} - authentication error${who}`)
     this.violation(wireErrors.authorizationViolation)
   }

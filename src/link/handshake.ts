@@ -133,3 +133,10 @@ const fieldKinds = {
 export function redacted(json: string): string {
   return json.replace(/("(?:pass|auth_token|jwt|sig)"\s*:\s*)"(?:[^"\\]|\\.)*"/g, '$1"[REDACTED]"')
 }
+
+/** Who a refused client said it was, for the log. */
+export function claimOf({ user, token, nkey }: ConnectOptions, nonce: string): string {
+  if (nkey !== '' && nonce !== '') return ` - Nkey "${nkey}"`
+  if (user !== '') return ` - User "${user}"`
+  return token === '' ? '' : ' - Token'
+}

@@ -108,6 +108,26 @@ spec('client link', it => {
       await dialClient(server.address.port)
     }))
 
+  it('keeps no payload for a client that has not logged in', () =>
+    withServer('authorization { user: a, password: x }', async server => {
+      for (const line of ['PUB a 1\r\n', 'HPUB a 12 14\r\n', 'PUB a 99999999\r\n']) {
+        const stranger = await dial(server.address.port)
+        await stranger.info()
+        stranger.send(line)
+        await stranger.expect("-ERR 'Authorization Violation'\r\n")
+        await stranger.expectEnd()
+      }
+      const empty = await dial(server.address.port)
+      await empty.info()
+      empty.send('PUB a 0\r\n\r\n')
+      await empty.expect("-ERR 'Authorization Violation'\r\n")
+      await empty.expectEnd()
+      const known = await dial(server.address.port)
+      await known.info()
+      known.send('CONNECT {"user":"a","pass":"x","verbose":false}\r\nSUB a 1\r\nPUB a 1\r\nx\r\n')
+      await known.expect('MSG a 1 1\r\nx\r\n')
+    }))
+
   it('counts messages and bytes both ways', () =>
     withServer('', async server => {
       const talk = await dialClient(server.address.port)
