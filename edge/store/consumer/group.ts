@@ -122,8 +122,11 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     if (this.consumers.get(consumer.name) !== consumer) return
     if (advise) this.#adviseAction(consumer, 'DELETED', 'delete')
     this.#end(consumer, true)
-    if (consumer.id !== 0) this.#parts.keeper.delete(consumer.id)
-    const { stream } = this.#parts
+    const { stream, keeper } = this.#parts
+    if (consumer.id !== 0) {
+      if (this.#isClosed) keeper.deleteWithStream(consumer.id)
+      else keeper.delete(consumer.id)
+    }
     if (stream.config.retention !== 'interest' || this.#isClosed) return
     if (this.consumers.size === 0) stream.purge({})
     else this.#sweep(stream.state().firstSeq)

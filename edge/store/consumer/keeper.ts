@@ -2,6 +2,7 @@
 //
 //   a delivery, a plain ack   saved within saveDelayMs, many of them in one row
 //   an ack that is answered   saved with this turn's group; the answer waits for its fsync (I1)
+//   a new config, an end      with this turn's group, again and again until one succeeds
 //
 // A delivery that a crash forgets is made again; an ack that was answered is never forgotten.
 // Saving late spares an SD card: a consumer that acks ten messages a second costs four writes.
@@ -72,6 +73,9 @@ export class ConsumerKeeper {
   #dirty = new Set<Kept>()
   /** What the last flush was to save, and the changes it took: dirty again when it is undone. */
   #saving = new Set<Kept>()
+  /** By row: a new config, or null to delete it. */
+  #changes = new Map<number, string | null>()
+  #changing = new Map<number, string | null>()
   #taken: { readonly kept: Kept; readonly chunks: readonly number[] }[] = []
   #timer: Timer | null = null
   #isTouched = false
@@ -90,14 +94,16 @@ export class ConsumerKeeper {
   close(): void {
     this.#timer?.cancel()
     this.#timer = null
-    if (this.#dirty.size > 0) this.#touch()
+    if (this.#isDirty) this.#touch()
   }
 
+  /** What is to be deleted is not among them. */
   load(account: string, stream: string): StoredConsumer[] {
     return this.#db
       .prepare(sql.selectConsumers)
       .all(account, stream)
       .map(row => this.#stored(row))
+      .filter(stored => this.#changes.get(stored.id) !== null)
   }
 
   /** Returns the id of the new row. */
@@ -113,6 +119,9 @@ export class ConsumerKeeper {
     const text = JSON.stringify(config)
     const { deliveredStreamSeq, skipUntil } = state
     this.#commit.write(() => {
+      // An end that the disk refused leaves its row behind.
+      this.#db.prepare(sql.deletePendingNamed).run(account, stream, name)
+      this.#db.prepare(sql.deleteNamed).run(account, stream, name)
       this.#db
         .prepare(sql.insertConsumer)
         .run(id, account, stream, name, createdUs, text, deliveredStreamSeq, skipUntil)
@@ -121,15 +130,16 @@ export class ConsumerKeeper {
   }
 
   updateConfig(id: number, config: ConsumerConfig): void {
-    const text = JSON.stringify(config)
-    this.#commit.write(() => this.#db.prepare(sql.updateConfig).run(text, id), savedBytes)
+    this.#change(id, JSON.stringify(config))
   }
 
   delete(id: number): void {
-    this.#commit.write(() => {
-      this.#db.prepare(sql.deletePendingAll).run(id)
-      this.#db.prepare(sql.deleteConsumer).run(id)
-    })
+    this.#change(id, null)
+  }
+
+  /** Its stream goes with this group: should that be taken back, the consumer stays as well. */
+  deleteWithStream(id: number): void {
+    this.#commit.write(() => this.#write(id, null))
   }
 
   /** Within saveDelayMs. */
@@ -157,7 +167,10 @@ export class ConsumerKeeper {
     this.#taken = []
     this.#saving = this.#dirty
     this.#dirty = new Set()
+    this.#changing = this.#changes
+    this.#changes = new Map()
     for (const kept of this.#saving) if (!kept.gone) this.#save(kept)
+    for (const [id, config] of this.#changing) this.#write(id, config)
   }
 
   synced(): void {}
@@ -168,19 +181,32 @@ export class ConsumerKeeper {
     for (const kept of this.#saving) this.#dirty.add(kept)
     this.#taken = []
     this.#saving = new Set()
-    if (this.#dirty.size > 0 && this.#timer === null) this.#later()
+    for (const [id, config] of this.#changing) {
+      if (!this.#changes.has(id)) this.#changes.set(id, config)
+    }
+    this.#changing = new Map()
+    if (this.#isDirty && this.#timer === null) this.#later()
+  }
+
+  get #isDirty(): boolean {
+    return this.#dirty.size > 0 || this.#changes.size > 0
+  }
+
+  #change(id: number, config: string | null): void {
+    this.#changes.set(id, config)
+    if (!this.#isTouched) this.#touch()
   }
 
   #later(): void {
     this.#timer = this.#clock.after(saveDelayMs, () => {
       this.#timer = null
-      if (this.#dirty.size > 0 && !this.#isTouched) this.#touch()
+      if (this.#isDirty && !this.#isTouched) this.#touch()
     })
   }
 
   #touch(): void {
     this.#isTouched = true
-    this.#commit.touch(this, savedBytes * this.#dirty.size)
+    this.#commit.touch(this, savedBytes * (this.#dirty.size + this.#changes.size))
   }
 
   /** keeps C4: one transaction for a consumer's state and chunks. */
@@ -205,6 +231,15 @@ export class ConsumerKeeper {
         state.lastAckedUs,
         kept.id,
       )
+  }
+
+  #write(id: number, config: string | null): void {
+    if (config !== null) {
+      this.#db.prepare(sql.updateConfig).run(config, id)
+      return
+    }
+    this.#db.prepare(sql.deletePendingAll).run(id)
+    this.#db.prepare(sql.deleteConsumer).run(id)
   }
 
   #stored(row: readonly Value[]): StoredConsumer {

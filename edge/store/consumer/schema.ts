@@ -35,6 +35,9 @@ export const updateState = `UPDATE consumer SET delivered_consumer = ?, delivere
   floor_consumer = ?, floor_stream = ?, skip_until = ?, last_delivered = ?, last_acked = ?
   WHERE id = ?`
 export const deleteConsumer = 'DELETE FROM consumer WHERE id = ?'
+export const deleteNamed = 'DELETE FROM consumer WHERE account = ? AND stream = ? AND name = ?'
+export const deletePendingNamed = `DELETE FROM consumer_pending WHERE consumer IN
+  (SELECT id FROM consumer WHERE account = ? AND stream = ? AND name = ?)`
 export const deletePendingAll = 'DELETE FROM consumer_pending WHERE consumer = ?'
 export const upsertPending = 'INSERT OR REPLACE INTO consumer_pending VALUES(?, ?, ?)'
 export const deletePending = 'DELETE FROM consumer_pending WHERE consumer = ? AND chunk = ?'
