@@ -13,6 +13,8 @@ import Database from 'better-sqlite3'
 /** Before this one a WAL reset could lose commits made by a second connection. */
 const versionMin = [3, 51, 3] as const
 
+/** How long a write waits for another process that writes. */
+const busyMsMax = 5000
 const cacheKiB = 2048
 const pageBytes = 4096
 /** Of a frame, and of the WAL itself (SQLite's file format, section 4). */
@@ -62,7 +64,7 @@ export class Db {
   /** Opens or creates; throws SQLite's error for a file that is not a database. */
   constructor(file: string) {
     this.file = file
-    const raw = new Database(file === '' ? ':memory:' : file)
+    const raw = new Database(file === '' ? ':memory:' : file, { timeout: busyMsMax })
     this.#raw = raw
     try {
       const problem = versionProblem(String(raw.prepare('SELECT sqlite_version()').pluck().get()))
@@ -249,14 +251,18 @@ export class Db {
 
   /**
    * PASSIVE copies pages from the WAL to the database file; RESTART moreover lets the next
-   * transaction begin at the WAL's start. Incomplete while another process reads.
+   * transaction begin at the WAL's start. Incomplete while another process reads: RESTART would
+   * wait for it on the loop, unlike writes, for whom another process's lock is short.
    */
   checkpoint(mode: 'PASSIVE' | 'RESTART'): Checkpointed {
-    const rows = this.#db.pragma(`wal_checkpoint(${mode})`) as {
-      busy: number
-      log: number
-      checkpointed: number
-    }[]
+    const db = this.#db
+    let rows: { busy: number; log: number; checkpointed: number }[]
+    if (mode === 'RESTART') db.pragma('busy_timeout=0')
+    try {
+      rows = db.pragma(`wal_checkpoint(${mode})`) as typeof rows
+    } finally {
+      if (mode === 'RESTART') db.pragma(`busy_timeout=${busyMsMax}`)
+    }
     const row = rows[0] ?? { busy: 1, log: 0, checkpointed: 0 }
     return { complete: row.busy === 0 && row.log === row.checkpointed, walFrames: row.log }
   }
