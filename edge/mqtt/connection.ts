@@ -347,8 +347,8 @@ export class Connection
     this.#framer.hold()
     void verdict.then(identity => {
       if (this.isWaiting()) this.#authenticated(identity, connect)
-      if (this.isWaiting()) this.#framer.resume()
       if (this.isWaiting()) this.holdBack(false)
+      if (this.isWaiting()) this.#framer.resume() // last, as it may hold back again
     })
   }
 

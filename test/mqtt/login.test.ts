@@ -91,6 +91,18 @@ spec('mqtt logins', it => {
     }
   })
 
+  it('do not undo the back-pressure of what followed CONNECT', async () => {
+    const { talk, hashes } = open([user])
+    const stream = talk.capture('t')
+    const peer = login(talk, 'pw')
+    for (let i = 1; i <= 8193; i++) peer.publish('t', '', 1, i)
+    await hashes.answer()
+    assert.is(stream.held, 8193)
+    assert.ok(peer.isPaused)
+    while (stream.held > 0) stream.release()
+    assert.not.ok(peer.isPaused)
+  })
+
   it('use the own user of the block, hashed or not', async () => {
     const own = { user: 'own', pass: hash, token: null, timeout: 2000 }
     const { talk, hashes } = open([user], { authorization: own })
