@@ -44,6 +44,8 @@ import { type SubjectEntry, Subjects } from './subjects.ts'
 import type { StoreTime } from './time.ts'
 import { Waiting } from './waiting.ts'
 
+const stateOf = `SELECT first, last, count, bytes, subjects, last_time, keyed
+  FROM stream_state WHERE stream = ?`
 const uncountedMax = 512
 /** Memory a waiting row takes beside its bytes, about. */
 const rowBytes = 200
@@ -95,7 +97,7 @@ export class StoreStream implements Stream, Shelf, Participant {
 
   /** Reads the state from the database; everything in there is on disk. */
   load(): void {
-    this.#reload()
+    this.#reload(true)
     this.#flushedSeq = this.lastSeq
     this.readableSeq = this.lastSeq
     const windowStartUs = this.#windowStartUs()
@@ -374,7 +376,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     this.#waiting.clear(this.lastSeq + 1)
     this.removed.clear()
     this.interned.forget()
-    this.#reload()
+    this.#reload(false)
     this.readableSeq = Math.min(this.readableSeq, this.lastSeq)
     this.dedupe.forgetAfter(this.lastSeq)
   }
@@ -456,13 +458,8 @@ export class StoreStream implements Stream, Shelf, Participant {
     return this.time.cutoffUs(Math.round(this.config.duplicate_window / 1000))
   }
 
-  #reload(): void {
-    const row = this.rows.db
-      .prepare(
-        `SELECT first, last, count, bytes, subjects, last_time, keyed FROM stream_state
-           WHERE stream = ?`,
-      )
-      .get(this.id)
+  #reload(isStart: boolean): void {
+    const row = this.rows.db.prepare(stateOf).get(this.id)
     if (!row) return
     const numbers = row.map(Number)
     this.firstSeq = numbers[0] as number
@@ -473,14 +470,15 @@ export class StoreStream implements Stream, Shelf, Participant {
     this.#lastTimeUs = numbers[5] as number
     this.keyed = numbers[6] === 1
     this.#rowsFrom = this.firstSeq
-    this.#countUncounted()
+    this.#countUncounted(isStart)
     this.#waiting.clear(this.lastSeq + 1)
     this.#flushedSeq = this.lastSeq
   }
 
-  /** Messages that came after the state was last saved. */
-  #countUncounted(): void {
+  /** Messages that came after the state was last saved; what they evicted then is there again. */
+  #countUncounted(isStart: boolean): void {
     this.#uncounted = 0
+    this.#waiting.clear(Number.POSITIVE_INFINITY)
     const after = this.rows.messagesAfter(idOf(this.id, this.lastSeq))
     for (const [id, subjectId, timeUs, headers, payload] of after) {
       const subject = this.interned.byId(subjectId)
@@ -488,6 +486,7 @@ export class StoreStream implements Stream, Shelf, Participant {
       this.lastSeq = seqOf(id)
       this.#count(subject, this.lastSeq, timeUs, headers, payload)
       this.#uncounted++
+      if (isStart) enforceLimits(this, subject.name)
     }
     if (this.#uncounted > 0) this.#mustSave = true
   }
