@@ -347,7 +347,9 @@ export class Commit implements Durable, TurnJob {
     this.blockedCheckpoints++
     try {
       this.#db.syncWalNow()
-      if (this.#db.checkpoint('PASSIVE').complete) {
+      const { complete } = this.#db.checkpoint('PASSIVE')
+      this.#wal.checkpointed(complete)
+      if (complete) {
         this.#db.syncFileNow()
         this.#cutNow()
         this.checkpoints++

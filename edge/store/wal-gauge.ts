@@ -37,6 +37,8 @@ export class WalGauge {
 
   /** A checkpoint was tried; an incomplete one is due again a whole bound later. */
   checkpointed(complete: boolean): void {
+    // Not due again before the next look.
+    if (complete) this.#bytes = 0
     this.#dueBytes = this.#bytesMax + (complete ? 0 : this.#db.walBytes())
   }
 }
