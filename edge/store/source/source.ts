@@ -20,6 +20,8 @@ export class Source implements FeedTarget {
   readonly #positions: Positions
   readonly #transforms: readonly SubjectTransform[]
   #lastSeq = 0
+  /** The stream was searched: what came of this source since then has its position. */
+  #hasNothing = false
 
   constructor(parts: TargetParts, positions: Positions) {
     this.#parts = parts
@@ -75,6 +77,7 @@ export class Source implements FeedTarget {
 
   /** A store that was salvaged, or a source that was here before: what the messages say. */
   #found(): number {
+    if (this.#hasNothing) return 0
     const { stream } = this.#parts
     const { firstSeq, lastSeq } = stream.state()
     const from = Math.max(firstSeq, lastSeq + 1 - searchedMax)
@@ -84,6 +87,7 @@ export class Source implements FeedTarget {
       )
       if (line && `${line[1]} ${line[3]}` === this.name) return Number(line[2])
     }
+    this.#hasNothing = true
     return 0
   }
 }
