@@ -292,8 +292,9 @@ export class Connection
 
   holdBack(isHeldBack: boolean): void {
     this.#isHeldBack = isHeldBack
-    if (isHeldBack) this.#socket.pause()
-    else this.#socket.resume()
+    if (isHeldBack) return this.#socket.pause()
+    this.heardMs = this.#context.clock.monotonicMs()
+    this.#socket.resume()
   }
 
   // --- the way out ---
@@ -475,11 +476,12 @@ export class Connection
     this.#outbox.append(small, 0, 4)
   }
 
+  /** A client that we hold back is not silent: we do not listen. */
   #watchSilence(): void {
     const { clock, log } = this.#context
-    const silentMs = clock.monotonicMs() - this.heardMs
-    this.#silence = clock.after(Math.max(1, this.keepaliveMs - silentMs), () => {
-      if (clock.monotonicMs() - this.heardMs < this.keepaliveMs) return this.#watchSilence()
+    const silentMs = () => (this.#isHeldBack ? 0 : clock.monotonicMs() - this.heardMs)
+    this.#silence = clock.after(Math.max(1, this.keepaliveMs - silentMs()), () => {
+      if (silentMs() < this.keepaliveMs) return this.#watchSilence()
       if (log.debugOn) log.debug(`${this.label} - Read Error: keep alive timeout`)
       this.close('Stale Connection')
     })
