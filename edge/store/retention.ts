@@ -37,6 +37,8 @@ class Contradiction extends Error {
 const headerBytesMax = 65_535
 /** Up to here messages that aged out go one by one; beyond, by one statement. */
 const expireSinglyMax = 256
+/** Sequences that age out in one statement: some tens of ms of the loop. */
+const expireSeqsMax = 20_000
 
 /** Bytes a message counts for. */
 export function sizeOf(
@@ -145,15 +147,16 @@ export function expiryUs(stream: StoreStream): number | undefined {
   return stream.time.dueUs(stream.state().firstTimeUs, ageUs)
 }
 
-/** Drops what is older than max_age. False: a checkpoint is under way, come back soon. */
+/** Drops what is older than max_age. False: come back soon, for more or after a checkpoint. */
 export function expire(stream: StoreStream): boolean {
   const ageUs = stream.config.max_age / 1000
   if (ageUs <= 0 || stream.messages === 0) return true
   const keepFrom = stream.seqAt(stream.time.cutoffUs(ageUs))
   if (keepFrom - stream.firstSeq > expireSinglyMax) {
     if (stream.commit.held) return false
-    stream.purge({ seq: keepFrom })
-    return true
+    const before = Math.min(keepFrom, stream.firstSeq + expireSeqsMax)
+    stream.purge({ seq: before })
+    return before === keepFrom
   }
   while (stream.messages > 0 && stream.firstSeq < keepFrom) dropOne(stream, stream.firstSeq)
   return true

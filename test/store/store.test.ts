@@ -152,6 +152,26 @@ spec('store time', it => {
     await test.done()
   })
 
+  it('drops very many in steps, also after a long time off', async () => {
+    const test = await TestStore.start()
+    const stream = test.stream({ name: 's', max_age: secondNs })
+    const few = test.stream({ name: 't', max_age: secondNs })
+    for (let i = 0; i < 40_001; i++) put(stream, 's.a', '')
+    for (let i = 0; i < 20_000; i++) put(few, 't.a', '')
+    await test.onDisk()
+    await test.store.close()
+    test.clock.advance(2000)
+    await test.reopen()
+    const left = () => test.store.stream('$G', 's')?.state().messages
+    assert.is(test.store.stream('$G', 't')?.state().messages, 0)
+    assert.is(left(), 20_001)
+    test.clock.advance(50)
+    assert.is(left(), 1)
+    test.clock.advance(50)
+    assert.is(left(), 0)
+    await test.done()
+  })
+
   it('ages nothing when a clock from 1970 is set right', async () => {
     const test = await TestStore.start({}, new FakeClock(1000))
     const stream = test.stream({ name: 's', max_age: 60 * secondNs })
