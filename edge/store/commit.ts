@@ -81,7 +81,8 @@ export class Commit implements Durable, TurnJob {
   #writes: (() => void)[] = []
   readonly #wal: WalGauge
   #sick: Error | null = null
-  #low = false
+  /** null: not measured yet. */
+  #low: boolean | null = null
   readonly #doubtful = new Set<Participant>()
   #unsynced = false
   #retry: Timer | null = null
@@ -101,7 +102,9 @@ export class Commit implements Durable, TurnJob {
 
   /** True while there is room for removals only. */
   get low(): boolean {
-    return this.#low && (this.#options.reserve?.spent ?? false)
+    if (!this.#options.reserve?.spent) return false
+    if (this.#low === null) this.#measureRoom()
+    return this.#low === true
   }
 
   /** True while a checkpoint keeps the next transaction waiting. */

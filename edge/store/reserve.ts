@@ -4,6 +4,8 @@
 //   kept ──spend── disk is full: the file goes, acks and purges go on, publishes are refused
 //   spent ──again── twice as much is free: the file is made again, all is well
 //
+// A start without the file and without room for it is a start with it spent.
+//
 // The database file never shrinks, so what a purge frees is room inside it: commit.ts counts that
 // as the reserve while this one is spent, and takes publishes as long as there is more.
 
@@ -34,7 +36,9 @@ export class Reserve {
 
   /** Makes the file in the background, unless it is there. */
   start(): void {
-    if (this.bytes > 0 && sizeOf(this.#file) < this.bytes) this.#make()
+    if (this.bytes === 0 || sizeOf(this.#file) >= this.bytes) return
+    this.spent = !this.#hasRoom()
+    this.#make()
   }
 
   /** Gives the room up. False when there was none. */
@@ -64,11 +68,15 @@ export class Reserve {
     this.#timer = this.#clock.after(againMs, () => this.#make())
   }
 
+  /** With less free the file alone would fill the disk. */
+  #hasRoom(): boolean {
+    const { bavail, bsize } = fs.statfsSync(this.#dir)
+    return bavail * bsize >= 2 * this.bytes
+  }
+
   #make(): void {
     this.#timer = null
-    const { bavail, bsize } = fs.statfsSync(this.#dir)
-    // With less free the file alone would fill the disk.
-    if (bavail * bsize < 2 * this.bytes) return this.#later()
+    if (!this.#hasRoom()) return this.#later()
     this.#making = this.#write().then(made => {
       this.#making = null
       if (made) this.spent = false
