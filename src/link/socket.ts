@@ -55,6 +55,7 @@ export class LinkSocket implements ClientSocket {
   readonly port: number
   #socket: Socket
   #owner: SocketOwner | null = null
+  #isEnding = false
   #isEnded = false
 
   constructor(socket: Socket) {
@@ -93,7 +94,7 @@ export class LinkSocket implements ClientSocket {
   }
 
   resume(): void {
-    this.#socket.resume()
+    if (!this.#isEnding) this.#socket.resume()
   }
 
   write(blocks: readonly Buffer[], done: () => void): void {
@@ -112,9 +113,13 @@ export class LinkSocket implements ClientSocket {
   /** Flushes what was written, ends the connection and does not wait for the peer for long. */
   end(): void {
     const socket = this.#socket
-    if (socket.destroyed) return
+    if (socket.destroyed || this.#isEnding) return
+    this.#isEnding = true
+    socket.pause()
+    // Not the socket's own timeout: that one begins anew with whatever the peer sends or takes.
+    const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
+    socket.once('close', () => clearTimeout(timer))
     socket.end(() => socket.destroy())
-    socket.setTimeout(lingerMs, () => socket.destroy())
   }
 
   destroy(): void {
