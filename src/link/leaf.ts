@@ -244,19 +244,19 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
     if (!isPattern(subject)) return this.#sendError('Invalid Subscription')
     const key = queue === '' ? subject : `${subject} ${queue}`
     const known = this.subscriptions.get(key)
-    if (known) {
-      known.weight = weight
-      return
-    }
+    if (known?.weight === weight) return
     if (!this.#border.mightSend(subject)) return
     const max = this.#context.limits.subscriptionsMax || subscriptionsMaxDefault
-    if (this.subscriptions.size >= max) {
+    if (!known && this.subscriptions.size >= max) {
       return this.#sendError(wireErrors.subscriptionsExceeded.text)
     }
     const subscription = newSubscription(subject, this, queue, key)
     subscription.weight = weight
     this.subscriptions.set(key, subscription)
     account.subscribe(subscription)
+    // The other links sum up weights: they must see the old one go with what it came with. Not
+    // before the new one is there, or they would tell that nobody is.
+    if (known) account.unsubscribe(known)
   }
 
   unsubscribe(subject: string, queue: string): void {

@@ -91,6 +91,35 @@ spec('leaf link', it => {
     }
   })
 
+  it('keeps telling a queue that another link weighs anew and then leaves', async () => {
+    const [below, above] = [new FakeHub(hubInfo()), new FakeHub(hubInfo())]
+    await below.start()
+    await above.start()
+    const edge = new EdgeLeaf([{ urls: [below.url], hub: true }, { urls: [above.url] }])
+    try {
+      edge.nodes.start()
+      for (const hub of [below, above]) {
+        await hub.expect(/CONNECT \{.*\}\r\n/)
+        hub.send(hubConnectInfo())
+      }
+      await until(() => edge.nodes.leafs.size === 2)
+      edge.subscribe('q', () => undefined, 'w')
+      await above.expect('LS+ q w 1\r\n')
+      below.send('LS+ q w 2\r\n')
+      await above.expect('LS+ q w 3\r\n')
+      below.send('LS+ q w 4\r\nLS+ q w 4\r\nPING\r\n')
+      await below.expect('PONG\r\n')
+      below.send('LS- q w\r\nLS+ end\r\n')
+      const told = await above.expect('LS+ end\r\n')
+      assert.match(told, /LS\+ q w 5\r\nLS\+ q w 1\r\nLS\+ end/)
+      assert.not.match(told, /LS-/)
+    } finally {
+      edge.close()
+      await below.close()
+      await above.close()
+    }
+  })
+
   it('tells its interest once the second INFO came, then every change', () =>
     talk({}, {}, async ({ hub, edge, open }) => {
       edge.subscribe('a.*', () => undefined)
