@@ -2,7 +2,7 @@
 //
 // Nothing is written for it: ids stand in the headers of the stored messages, and the window is
 // read back at start, as nats-server does it. So an id whose message was removed is forgotten by a
-// restart.
+// restart, and so is one with more than idsMax messages after it.
 
 import type { Rows } from './rows.ts'
 import { seqOf, seqsMax } from './schema.ts'
@@ -39,13 +39,19 @@ export class Dedupe {
     }
   }
 
-  /** Reads back the ids of the window, from a message's row on. */
+  /** Reads back the ids of the window, from a message's row on: those of the last idsMax rows. */
   load(rows: Rows, fromId: number, cutoffUs: number): void {
     const read = rows.db.prepare(
       'SELECT id, time, headers FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT 512',
     )
     const end = fromId - seqOf(fromId) + seqsMax
-    for (let at = fromId; at < end; ) {
+    const oldest = rows.db.value(
+      'SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?',
+      fromId,
+      end,
+      idsMax - 1,
+    )
+    for (let at = Number(oldest ?? fromId); at < end; ) {
       const found = read.all(at, end)
       for (const [id, time, headers] of found) {
         this.lastId = headers ? msgIdOf(headers as Buffer) : ''
