@@ -204,8 +204,10 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
       return this.violation(wireErrors.authorizationViolation)
     }
     this.#becomeOpen(identity)
+    this.#filtered = null
     for (const subscription of [...this.subscriptions.values()]) {
       const { subject, queue, sid } = subscription
+      this.#filter(subscription)
       if (identity.permissions?.maySubscribe(subject, queue) ?? true) continue
       this.#drop(state.account, subscription)
       const { text } = wireErrors.subscribeViolation(subject, queue)
@@ -258,10 +260,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     if (!this.subscriptions.has(sid)) {
       const subscription = newSubscription(subject, this, queue, sid)
       this.subscriptions.set(sid, subscription)
-      if (permissions?.needsFilter(subject)) {
-        this.#filtered ??= new Set()
-        this.#filtered.add(subscription)
-      }
+      this.#filter(subscription)
       state.account.subscribe(subscription)
     }
     if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
@@ -457,6 +456,12 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   #sendError(text: string): void {
     this.#outbox.appendText(`-ERR '${text}'\r\n`)
     if (this.#context.log.traceOn) this.#traceOut(`-ERR ${text}`)
+  }
+
+  #filter(subscription: Subscription): void {
+    if (!this.identity?.permissions?.needsFilter(subscription.subject)) return
+    this.#filtered ??= new Set()
+    this.#filtered.add(subscription)
   }
 
   #drop(account: Account, subscription: Subscription): void {

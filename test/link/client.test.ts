@@ -182,4 +182,23 @@ spec('client link', it => {
         await b.expect('MSG t 2 0\r\n\r\n')
       },
     ))
+
+  it('filters by reloaded denies what was subscribed to before, and no longer once they go', () => {
+    const users = (permissions: string) =>
+      `authorization { users: [{user: b, password: x${permissions}}] }`
+    const denying = users(', permissions: {subscribe: {deny: "s.secret"}}')
+    return withServer(users(''), async server => {
+      const talk = await dialClient(server.address.port, { user: 'b', pass: 'x' })
+      const { optionsOf } = await import('../support/server.ts')
+      const both = 'PUB s.secret 0\r\n\r\nPUB s.open 0\r\n\r\n'
+      talk.send('SUB s.* 1\r\n')
+      await talk.sync()
+      server.reload(optionsOf(denying))
+      talk.send(both)
+      await talk.expect('MSG s.open 1 0\r\n\r\n')
+      server.reload(optionsOf(users('')))
+      talk.send(both)
+      await talk.expect('MSG s.secret 1 0\r\n\r\nMSG s.open 1 0\r\n\r\n')
+    })
+  })
 })
