@@ -2,6 +2,8 @@
 // meanwhile holds once it can write again.
 
 import * as assert from 'uvu/assert'
+import { Removals, owedMax } from '../../edge/store/consumer/removals.ts'
+import type { Stream } from '../../edge/store/shapes.ts'
 import { FakeClock } from '../../src/base/clock.ts'
 import { scratch } from '../support/directory.ts'
 import { spec } from '../support/spec.ts'
@@ -140,5 +142,88 @@ spec('consumers of a sick store', it => {
     bench = await again(bench, dir)
     assert.equal((await bench.api('CONSUMER.NAMES.S')).consumers, ['c'])
     await bench.close()
+  })
+
+  for (const retention of ['workqueue', 'interest'] as const) {
+    it(`leave no acknowledged message behind for ever: ${retention}`, async () => {
+      const dir = scratch('consumers')
+      let bench = await new ConsumerBench(dir).start()
+      const stream = bench.stream('S', { subjects: ['s.>'], retention })
+      await bench.create('S', 'c')
+      await bench.fill(stream, ['s.a', '1'], ['s.a', '2'], ['s.a', '3'])
+      const got = await delivered(bench, 'c', 3)
+      const answers = bench.inbox('answer.*')
+      const { db } = bench.store
+      db.commit = () => {
+        throw Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' })
+      }
+      bench.say(replyOf(got, 0))
+      await bench.settle()
+      assert.ok(bench.store.commit.sick)
+      assert.is(stream.state().messages, 3)
+      bench.say(replyOf(got, 1), '', 'answer.sick')
+      await bench.settle()
+      assert.is((await bench.info('S', 'c')).num_ack_pending, 2)
+      Reflect.deleteProperty(db, 'commit')
+      bench.clock.advance(1000)
+      bench.say(replyOf(got, 0), '', 'answer.again')
+      assert.equal(await answers.expect(1), ['answer.again |'])
+      assert.is(stream.state().messages, 2)
+      await recover(bench)
+      bench.say(replyOf(got, 1), '', 'answer.well')
+      assert.equal(await answers.expect(1), ['answer.well |'])
+      assert.is(stream.state().messages, 1)
+      bench = await again(bench, dir)
+      assert.is(bench.store.stream('$G', 'S')?.state().messages, 1)
+      assert.is((await bench.info('S', 'c')).num_ack_pending, 1)
+      await bench.close()
+    })
+  }
+})
+
+spec('removals', it => {
+  const newRemovals = () => {
+    const clock = new FakeClock()
+    const commit = { sick: null as Error | null, touch() {} }
+    const gone: number[] = []
+    const remove = (seq: number): boolean => commit.sick === null && gone.push(seq) > 0
+    const config = { storage: 'file' }
+    const stream = { config, remove } as unknown as Stream
+    const needed = new Set<number>()
+    const isNeeded = (seq: number): boolean => needed.has(seq)
+    const removals = new Removals({ stream, commit, clock, isNeeded })
+    return { clock, commit, gone, needed, removals }
+  }
+
+  for (const past of [-1, 0, 1]) {
+    it(`remember ${owedMax} that the store refused, with ${past} past it`, () => {
+      const { clock, commit, gone, removals } = newRemovals()
+      commit.sick = new Error('full')
+      for (let seq = 1; seq <= owedMax + past; seq++) removals.remove(seq)
+      clock.advance(1000)
+      assert.is(gone.length, 0)
+      commit.sick = null
+      for (let round = 0; round < 100; round++) clock.advance(250)
+      assert.is(gone.length, Math.min(owedMax, owedMax + past))
+      removals.flush()
+      removals.synced()
+      removals.undone()
+      clock.advance(250)
+      assert.is(gone.length, Math.min(owedMax, owedMax + past))
+    })
+  }
+
+  it('are made before a stop, and not of what somebody wants by now', () => {
+    const { clock, gone, needed, removals } = newRemovals()
+    for (const seq of [1, 2, 3]) removals.remove(seq)
+    removals.flush()
+    removals.remove(4)
+    removals.undone()
+    needed.add(2)
+    removals.close(false)
+    assert.equal(gone, [1, 2, 3, 4, 1, 3, 4])
+    removals.undone()
+    clock.advance(1000)
+    assert.is(gone.length, 7)
   })
 })

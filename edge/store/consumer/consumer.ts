@@ -393,9 +393,10 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.wake()
   }
 
-  /** False when it is about a message this consumer has not delivered: no answer then. */
+  /** False for what this consumer has not delivered, or the store cannot take: no answer. */
   #takeAck(seq: number, consumerSeq: number): boolean {
-    if (seq === 0 || seq >= this.cursor.nextSeq || !this.acks) return false
+    if (seq === 0 || seq >= this.cursor.nextSeq || !this.acks || !this.#owner.takesAcks)
+      return false
     const hadRoom = this.#ackRoom() > 0
     if (this.config.ack_policy === 'all') {
       if (consumerSeq <= this.#floor.consumerSeq || seq <= this.#floor.streamSeq) return true
@@ -449,8 +450,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.#answers = []
     this.#owner.saveNow(this)
     this.#owner.onDisk(this, error => {
-      if (error) return
-      for (const answer of answers) this.#sender.answer(answer)
+      if (!error) for (const answer of answers) this.#sender.answer(answer)
     })
   }
 

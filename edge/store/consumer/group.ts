@@ -20,6 +20,7 @@ import type { Outlet, OutletOwner } from './outlet.ts'
 import type { ConsumerOwner } from './owner.ts'
 import { PullOutlet } from './pull.ts'
 import { PushOutlet } from './push.ts'
+import { Removals } from './removals.ts'
 import { Sender } from './sender.ts'
 
 /** Of one stream, whatever its config says (invariant 3). */
@@ -45,11 +46,15 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
   readonly consumers = new Map<string, Consumer>()
   readonly #parts: GroupParts
   readonly #doors = new Map<Consumer, Doors>()
+  readonly #removals: Removals
   #isClosed = false
 
   constructor(parts: GroupParts) {
     this.#parts = parts
     this.clock = parts.clock
+    const isNeeded = (seq: number): boolean => this.#isNeeded(seq, null)
+    const { stream, clock, keeper } = parts
+    this.#removals = new Removals({ stream, clock, commit: keeper.commit, isNeeded })
   }
 
   get stream(): Stream {
@@ -128,19 +133,21 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
       else keeper.delete(consumer.id)
     }
     if (stream.config.retention !== 'interest' || this.#isClosed) return
-    if (this.consumers.size === 0) stream.purge({})
+    if (this.consumers.size === 0 && !this.#removals.isSick) stream.purge({})
     else this.#sweep(stream.state().firstSeq)
   }
 
   /** The stream goes, and all of them with it. */
   removeAll(): void {
     this.#isClosed = true
+    this.#removals.close(true)
     for (const consumer of [...this.consumers.values()]) this.remove(consumer)
   }
 
   /** The server stops: they go on at the next start. */
   close(): void {
     this.#isClosed = true
+    this.#removals.close(false)
     for (const consumer of [...this.consumers.values()]) this.#end(consumer, false)
   }
 
@@ -180,6 +187,7 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
   }
 
   saveNow(consumer: Consumer): void {
+    this.#removals.again()
     this.#parts.keeper.saveNow(consumer)
   }
 
@@ -191,11 +199,15 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     else keeper.onDisk(done)
   }
 
+  get takesAcks(): boolean {
+    return this.stream.config.retention === 'limits' || !this.#removals.isSick
+  }
+
   acked(consumer: Consumer, seq: number): void {
     const { stream } = this.#parts
     if (stream.config.retention === 'limits') return
     if (this.#isNeeded(seq, consumer)) return
-    stream.remove(seq)
+    this.#removals.remove(seq)
   }
 
   advise(consumer: Consumer, event: string, type: string, fields: Fields): void {
@@ -303,7 +315,7 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     let last = 0
     for (const message of stream.batch([], fromSeq, sweepMax)) {
       last = message.seq
-      if (!this.#isNeeded(message.seq, null)) stream.remove(message.seq)
+      if (!this.#isNeeded(message.seq, null)) this.#removals.remove(message.seq)
     }
     if (last > 0) setImmediate(() => this.#sweep(last + 1))
   }

@@ -8,6 +8,7 @@
 // Saving late spares an SD card: a consumer that acks ten messages a second costs four writes.
 
 import type { Clock, Timer } from '../../../src/base/clock.ts'
+import type { Participant } from '../commit.ts'
 import type { Value } from '../db.ts'
 import type { ConsumerConfig } from './config.ts'
 import * as sql from './schema.ts'
@@ -56,7 +57,9 @@ export interface KeeperDb {
 
 /** The commit group, as far as it is needed. */
 export interface KeeperCommit {
-  touch(participant: ConsumerKeeper, bytes: number): void
+  /** Why nothing can be written just now; null when all is well. */
+  readonly sick: Error | null
+  touch(participant: Participant, bytes: number): void
   write(run: () => void, bytes?: number): void
   onDisk(done: (error?: Error) => void): void
 }
@@ -65,9 +68,9 @@ const saveDelayMs = 250
 /** What a saved consumer adds to the commit's queue, roughly. */
 const savedBytes = 256
 
-export class ConsumerKeeper {
+export class ConsumerKeeper implements Participant {
+  readonly commit: KeeperCommit
   readonly #db: KeeperDb
-  readonly #commit: KeeperCommit
   readonly #clock: Clock
   #lastId = 0
   #dirty = new Set<Kept>()
@@ -82,7 +85,7 @@ export class ConsumerKeeper {
 
   constructor(db: KeeperDb, commit: KeeperCommit, clock: Clock) {
     this.#db = db
-    this.#commit = commit
+    this.commit = commit
     this.#clock = clock
   }
 
@@ -118,7 +121,7 @@ export class ConsumerKeeper {
     const id = ++this.#lastId
     const text = JSON.stringify(config)
     const { deliveredStreamSeq, skipUntil } = state
-    this.#commit.write(() => {
+    this.commit.write(() => {
       // An end that the disk refused leaves its row behind.
       this.#db.prepare(sql.deletePendingNamed).run(account, stream, name)
       this.#db.prepare(sql.deleteNamed).run(account, stream, name)
@@ -139,7 +142,7 @@ export class ConsumerKeeper {
 
   /** Its stream goes with this group: should that be taken back, the consumer stays as well. */
   deleteWithStream(id: number): void {
-    this.#commit.write(() => this.#write(id, null))
+    this.commit.write(() => this.#write(id, null))
   }
 
   /** Within saveDelayMs. */
@@ -157,7 +160,7 @@ export class ConsumerKeeper {
   }
 
   onDisk(done: (error?: Error) => void): void {
-    this.#commit.onDisk(done)
+    this.commit.onDisk(done)
   }
 
   // ---- the commit group's participant
@@ -206,7 +209,7 @@ export class ConsumerKeeper {
 
   #touch(): void {
     this.#isTouched = true
-    this.#commit.touch(this, savedBytes * (this.#dirty.size + this.#changes.size))
+    this.commit.touch(this, savedBytes * (this.#dirty.size + this.#changes.size))
   }
 
   /** keeps C4: one transaction for a consumer's state and chunks. */

@@ -16,6 +16,8 @@ export interface ConsumerOwner<C> {
   saveNow(consumer: C): void
   /** Calls back when what was saved is on disk. */
   onDisk(consumer: C, done: (error?: Error) => void): void
+  /** False while the store cannot remove what an acknowledgement gives free. */
+  readonly takesAcks: boolean
   /** Work-queue and interest streams: this consumer needs the message no more. */
   acked(consumer: C, seq: number): void
   advise(consumer: C, event: string, type: string, fields: Fields): void
