@@ -418,8 +418,8 @@ export class Store implements Participant {
     this.#timer = null
     let soon = false
     for (const stream of this.#streams.values()) {
-      if (stream.commit.sick) continue
-      if (!expire(stream)) soon = true
+      // What is due and cannot go now must not set a timer for at once.
+      if (stream.commit.sick || !expire(stream)) soon = true
     }
     this.#schedule(soon ? expireRetryMs : undefined)
   }

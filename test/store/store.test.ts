@@ -172,6 +172,36 @@ spec('store time', it => {
     await test.done()
   })
 
+  it('looks for what aged out every 50 ms, not more often, while the disk is sick', async () => {
+    const test = await TestStore.start()
+    const stream = test.stream({ name: 's', max_age: secondNs })
+    put(stream, 's.a')
+    await test.onDisk()
+    const { db } = test.store
+    const { syncWal } = db
+    db.syncWal = done => done(new Error('sick'))
+    put(stream, 's.b')
+    assert.ok(await test.onDisk())
+    db.syncWal = syncWal
+    test.clock.advance(990)
+    db.rewriteWal = () => {
+      throw Object.assign(new Error('still sick'), { code: 'EIO' })
+    }
+    let timers = 0
+    const after = test.clock.after.bind(test.clock)
+    test.clock.after = (ms, fire) => {
+      timers++
+      return after(ms, fire)
+    }
+    test.clock.advance(1010)
+    assert.is(stream.state().messages, 2)
+    assert.ok(timers <= 23, `${timers} timers in 1010 ms`)
+    delete (db as Partial<typeof db>).rewriteWal
+    test.clock.advance(1100)
+    assert.is(stream.state().messages, 0)
+    await test.done()
+  })
+
   it('ages nothing when a clock from 1970 is set right', async () => {
     const test = await TestStore.start({}, new FakeClock(1000))
     const stream = test.stream({ name: 's', max_age: 60 * secondNs })
