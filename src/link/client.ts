@@ -320,9 +320,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
 
   violation(error: wireErrors.WireError): void {
     const { unknownOperation, payloadTooLarge } = wireErrors
-    if (this.#state.is === 'handshake' && [unknownOperation, payloadTooLarge].includes(error)) {
-      return this.violation(wireErrors.authorizationViolation)
-    }
+    const isStrange = error === unknownOperation || error === payloadTooLarge
+    if (this.#state.is === 'handshake' && isStrange) return this.#notOpen()
     if (error.text !== '') this.#sendError(error.text)
     this.close(error.reason)
   }
