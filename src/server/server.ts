@@ -24,6 +24,7 @@ import { infoLine, newNonce, type ServerInfo } from '../link/handshake.ts'
 import { type Address, Listener, renewedOptions, secureOptions } from '../link/listener.ts'
 import { BlockPool } from '../link/outbox.ts'
 import { Pressure } from '../link/pressure.ts'
+import { newResident } from '../link/resident.ts'
 import { type ClientSocket, LinkSocket } from '../link/socket.ts'
 import { upgrade } from '../link/tls.ts'
 import type { AccountOptions } from './account-options.ts'
@@ -95,6 +96,8 @@ export class Server {
   readonly listeners = new Set<{ close(): void }>()
   /** Computes the bcrypt hashes of passwords. */
   readonly hashes: Hashes
+  /** In no list and in no account; see link/resident.ts. */
+  readonly resident: Client
   readonly #parts: ServerParts
   readonly #listener: Listener
   readonly #context: LinkContext
@@ -125,6 +128,7 @@ export class Server {
     this.#listener = new Listener(socket => this.#accept(socket))
     this.#limits = limitsOf(parts.options)
     this.#context = this.#newContext()
+    this.resident = newResident(this.#context)
   }
 
   /** The account of that name, made when it does not exist yet. */
