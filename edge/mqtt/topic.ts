@@ -10,11 +10,11 @@
 // What a subject cannot hold (blank, tab, CR, LF, FF, DEL) has no mapping.
 
 import { isUtf8 } from 'node:buffer'
-import { hasWildcard } from '../../src/subject/subject.ts'
+import { hasWildcard, isShallow } from '../../src/subject/subject.ts'
 
 const forbidden = /[ \t\r\n\f\0\x7f]/
 
-/** The subject of a topic name; null when it holds characters that a subject cannot. */
+/** The subject of a topic name; null when it holds what a subject cannot, or too many levels. */
 export function subjectOfTopic(topic: string): string | null {
   if (topic === '' || forbidden.test(topic)) return null
   let subject = ''
@@ -27,7 +27,8 @@ export function subjectOfTopic(topic: string): string | null {
     else if (i === last || topic[i + 1] === '/') subject += './'
     else subject += '.'
   }
-  return subject.endsWith('.') ? `${subject}/` : subject
+  if (subject.endsWith('.')) subject += '/'
+  return isShallow(subject) ? subject : null
 }
 
 /**

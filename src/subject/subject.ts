@@ -10,10 +10,23 @@ export type Pattern = string & { readonly [brand]: 'pattern' }
 /** Bytes a subject cannot hold: they end a token of the protocol line. */
 const forbidden = /[ \t\r\n\f\0]/
 
-/** No empty token, no white space, `>` only as the last token. */
+/** Tokens of a subject or pattern: the trie of subscriptions is walked token by token. */
+export const tokensMax = 1024
+
+/** At most `tokensMax` tokens? */
+export function isShallow(text: string): boolean {
+  let tokens = 1
+  for (let at = text.indexOf('.'); at >= 0; at = text.indexOf('.', at + 1)) {
+    if (++tokens > tokensMax) return false
+  }
+  return true
+}
+
+/** No empty token, not too many of them, no white space, `>` only as the last token. */
 export function isPattern(text: string): text is Pattern {
   if (text.length === 0 || forbidden.test(text)) return false
   const tokens = text.split('.')
+  if (tokens.length > tokensMax) return false
   const last = tokens.length - 1
   return tokens.every((token, i) => token !== '' && (token !== '>' || i === last))
 }

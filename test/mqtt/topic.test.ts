@@ -8,6 +8,7 @@ import {
   subjectOfTopic,
   topicOfSubject,
 } from '../../edge/mqtt/topic.ts'
+import { tokensMax } from '../../src/subject/subject.ts'
 import { spec } from '../support/spec.ts'
 
 /** topic, subject: both ways. */
@@ -130,5 +131,14 @@ spec('mqtt topic', it => {
       isMqttText(Buffer.from('é\0', 'utf8'), 0, 2),
       'a NUL behind the text is no part of it',
     )
+  })
+})
+
+spec('mqtt topic depth', it => {
+  it('has no subject past the levels a subject may have', () => {
+    const deep = Array(tokensMax).fill('a').join('/')
+    assert.is(subjectOfTopic(deep)?.length, 2 * tokensMax - 1)
+    assert.is(subjectOfTopic(`${deep}/a`), null)
+    assert.is(patternOfFilter(`${deep}/a`), null)
   })
 })

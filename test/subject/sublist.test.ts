@@ -8,6 +8,7 @@ import {
   isSubject,
   matches,
   overlaps,
+  tokensMax,
 } from '../../src/subject/subject.ts'
 import { Sublist } from '../../src/subject/sublist.ts'
 import { spec } from '../support/spec.ts'
@@ -92,6 +93,16 @@ spec('subject', it => {
       assert.is(isSubject(text), subject)
     })
   }
+
+  it('has a bound on its tokens, and the trie stands that many', () => {
+    const deep = Array(tokensMax).fill('a').join('.')
+    assert.ok(isPattern(deep))
+    assert.not.ok(isPattern(`${deep}.a`))
+    const [list, [subscription]] = listOf([deep])
+    assert.is(list.match(deep).plain.length, 1)
+    assert.is([...list].length, 1)
+    assert.ok(list.remove(subscription!))
+  })
 
   it('knows a wildcard from a literal', () => {
     assert.ok(hasWildcard('a.*.b'))
