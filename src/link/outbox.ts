@@ -20,7 +20,7 @@ const blockBytes = 64 * 1024
 const loopBytesMax = 48
 /** Text up to this length is written character by character, without a Buffer of its own. */
 const loopCharsMax = 512
-const eagerBytesMax = 16 * blockBytes
+const eagerBytesMax = 8 * blockBytes
 
 /** Blocks shared by all outboxes of a process. */
 export class BlockPool {

@@ -32,7 +32,7 @@ export interface ClientSocket extends ByteSink {
  * so an idle connection owns nothing, nothing is allocated per read, and the bytes stay in the
  * cache. bench: core 16 KiB 1:1, where fresh buffers cost half the throughput.
  */
-const readBuffer = Buffer.allocUnsafeSlow(1024 * 1024)
+const readBuffer = Buffer.allocUnsafeSlow(512 * 1024)
 
 /**
  * The same connection as a socket that reads into `readBuffer`. Node offers that (`onread`) only
