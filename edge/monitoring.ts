@@ -1,7 +1,7 @@
 // What monitoring sees: the rooms' fields in the shapes that src/monitor declares.
 
 import { newSubscription } from '../src/broker/post.ts'
-import type { LeafNodes } from '../src/link/leaf-nodes.ts'
+import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Subscription } from '../src/message.ts'
 import type { Query } from '../src/monitor/query.ts'

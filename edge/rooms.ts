@@ -12,7 +12,7 @@ import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
 import { secureOptions } from '../src/link/listener.ts'
-import type { LeafNodes } from '../src/link/leaf-nodes.ts'
+import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
@@ -282,7 +282,7 @@ export class Rooms {
   async #startHubs(): Promise<void> {
     const { options } = this.#parts
     if (options.leafnodes === null || options.leafnodes.remotes.length === 0) return
-    const { LeafNodes } = await import('../src/link/leaf-nodes.ts')
+    const { LeafNodes } = await import('../src/link/leaf/nodes.ts')
     const { server } = this
     const leafNodes = new LeafNodes({
       links: server.links,

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { EdgeLeaf, type EdgeLeafOptions, repeated, type Seen, until } from '../support/edge-leaf.ts'
 import { type Hub, type HubOptions, startHub } from '../support/hub.ts'
 import type { NatsVersion } from '../support/peers.ts'
-import type { RemoteOptions } from '../../src/link/remote.ts'
+import type { RemoteOptions } from '../../src/link/leaf/remote.ts'
 import { spec } from '../support/spec.ts'
 
 const versions: readonly NatsVersion[] = ['2.9', '2.10', '2.15']

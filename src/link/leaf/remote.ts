@@ -7,11 +7,11 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import type { Timer } from '../base/clock.ts'
+import type { Timer } from '../../base/clock.ts'
 import { type DialTls, dial, type Target, tlsDefaults } from './dial.ts'
 import { Leaf, type LeafContext, type LeafOptions, type LeafOwner } from './leaf.ts'
-import type { HubInfo, LeafIdentity, LeafLogin } from './leaf-handshake.ts'
-import { LinkSocket } from './socket.ts'
+import type { HubInfo, LeafIdentity, LeafLogin } from './handshake.ts'
+import { LinkSocket } from '../socket.ts'
 
 /** One entry of `leafnodes.remotes`, with the file's own names. */
 export interface RemoteOptions {

@@ -1,7 +1,7 @@
 // A socket that takes one block at a time, so that progress can be seen on a slow link: a write
 // of megabytes would say nothing until its end.
 
-import type { ByteSink } from './outbox.ts'
+import type { ByteSink } from '../outbox.ts'
 
 export class PacedSink implements ByteSink {
   /** Blocks the kernel has taken. */

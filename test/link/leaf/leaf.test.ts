@@ -1,12 +1,12 @@
 // Conversations with a hub of the test's own: exact bytes, time held still.
 
 import * as assert from 'uvu/assert'
-import { createNKey, verifySignature } from '../../src/account/nkey.ts'
-import { FakeClock } from '../../src/base/clock.ts'
-import type { RemoteOptions } from '../../src/link/remote.ts'
-import { EdgeLeaf, type EdgeLeafOptions, type Seen, until } from '../support/edge-leaf.ts'
-import { FakeHub, hubConnectInfo, hubInfo } from '../support/fake-hub.ts'
-import { spec } from '../support/spec.ts'
+import { createNKey, verifySignature } from '../../../src/account/nkey.ts'
+import { FakeClock } from '../../../src/base/clock.ts'
+import type { RemoteOptions } from '../../../src/link/leaf/remote.ts'
+import { EdgeLeaf, type EdgeLeafOptions, type Seen, until } from '../../support/edge-leaf.ts'
+import { FakeHub, hubConnectInfo, hubInfo } from '../../support/fake-hub.ts'
+import { spec } from '../../support/spec.ts'
 
 interface Talk {
   readonly hub: FakeHub

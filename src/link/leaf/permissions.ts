@@ -3,8 +3,8 @@
 //
 // A spoke keeps to it silently: the hub would cut the connection at the first violation.
 
-import { Permissions } from '../account/permissions.ts'
-import { covers, hasWildcard, matches, overlaps } from '../subject/subject.ts'
+import { Permissions } from '../../account/permissions.ts'
+import { covers, hasWildcard, matches, overlaps } from '../../subject/subject.ts'
 
 /** One side of an INFO's `import` and `export`. */
 export interface SubjectLists {

@@ -3,8 +3,8 @@
 
 import { randomInt } from 'node:crypto'
 import type { Leaf, LeafContext } from './leaf.ts'
-import type { LeafIdentity } from './leaf-handshake.ts'
-import { loopPrefix } from './leaf-permissions.ts'
+import type { LeafIdentity } from './handshake.ts'
+import { loopPrefix } from './permissions.ts'
 import { bareUrl, Remote, type RemoteOptions, type RemoteReports } from './remote.ts'
 
 export interface LeafNodesOptions {

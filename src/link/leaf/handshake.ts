@@ -1,8 +1,8 @@
 // The first lines of a leaf connection: the hub's INFO and our CONNECT (reference 4.6, 4.7).
 
-import { type NKey, readSeed } from '../account/nkey.ts'
-import { readCreds } from '../account/creds.ts'
-import type { SubjectLists } from './leaf-permissions.ts'
+import { type NKey, readSeed } from '../../account/nkey.ts'
+import { readCreds } from '../../account/creds.ts'
+import type { SubjectLists } from './permissions.ts'
 
 /** What INFO tells; absent fields have the value that means "not said". */
 export interface HubInfo {

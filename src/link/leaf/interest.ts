@@ -1,7 +1,7 @@
 // What this side of a leaf connection has told the other side it is interested in: one count a
 // subject, or a subject and queue, and LS+ and LS- when it begins, changes its weight or ends.
 
-import type { Subscription } from '../message.ts'
+import type { Subscription } from '../../message.ts'
 
 interface Entry {
   readonly subject: string

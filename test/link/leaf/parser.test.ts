@@ -1,9 +1,9 @@
 // Every row runs whole, byte by byte, and cut in two at every place.
 
 import * as assert from 'uvu/assert'
-import { LeafParser } from '../../src/link/leaf-parser.ts'
-import type { Message } from '../../src/message.ts'
-import { spec } from '../support/spec.ts'
+import { LeafParser } from '../../../src/link/leaf/parser.ts'
+import type { Message } from '../../../src/message.ts'
+import { spec } from '../../support/spec.ts'
 
 const limits = { lineBytesMax: 64, payloadBytesMax: 32 }
 

@@ -6,8 +6,8 @@
 //
 //   LMSG _INBOX.x $JS.ACK.<stream>.<consumer>.1.7.7.<time>.0@sensors.temp 4
 
-import type { Message } from '../message.ts'
-import type { ByteWriter } from '../wire/encode.ts'
+import type { Message } from '../../message.ts'
+import type { ByteWriter } from '../../wire/encode.ts'
 
 const crlf = Buffer.from('\r\n')
 

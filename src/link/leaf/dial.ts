@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs'
 import { connect, isIP, type Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import type { Clock } from '../base/clock.ts'
-import { type HubInfo, readHubInfo } from './leaf-handshake.ts'
+import type { Clock } from '../../base/clock.ts'
+import { type HubInfo, readHubInfo } from './handshake.ts'
 
 /** The `tls` block of a remote. */
 export interface DialTls {

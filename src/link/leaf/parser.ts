@@ -2,11 +2,11 @@
 // socket, no account. Works on both ends of a leaf connection.
 // Lines and bodies are put together in wire/framing.ts.
 
-import { textAt } from '../base/bytes.ts'
-import type { Message } from '../message.ts'
-import { parseError, payloadTooLarge, unknownOperation, type WireError } from '../wire/errors.ts'
-import { Framing, type FramingLimits } from '../wire/framing.ts'
-import { numberOf, splitWords, verbAt, type Words, word } from '../wire/words.ts'
+import { textAt } from '../../base/bytes.ts'
+import type { Message } from '../../message.ts'
+import { parseError, payloadTooLarge, unknownOperation, type WireError } from '../../wire/errors.ts'
+import { Framing, type FramingLimits } from '../../wire/framing.ts'
+import { numberOf, splitWords, verbAt, type Words, word } from '../../wire/words.ts'
 
 /** What the parser found; the leaf link implements it. */
 export interface LeafOperations {

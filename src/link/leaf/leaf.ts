@@ -8,30 +8,30 @@
 //
 // Keeps invariant 4: a hub that does not keep up is cut off at max_pending; nobody here waits.
 
-import type { Account } from '../account/account.ts'
-import type { Timer } from '../base/clock.ts'
-import { newSubscription } from '../broker/post.ts'
-import { publish } from '../broker/publish.ts'
-import type { Message, Origin, RemoteSink, Subscription } from '../message.ts'
-import { isPattern } from '../subject/subject.ts'
-import * as wireErrors from '../wire/errors.ts'
-import type { LinkContext } from './context.ts'
-import { LeafBorder } from './leaf-border.ts'
-import { LeafEncoder, restoreSubject } from './leaf-encode.ts'
+import type { Account } from '../../account/account.ts'
+import type { Timer } from '../../base/clock.ts'
+import { newSubscription } from '../../broker/post.ts'
+import { publish } from '../../broker/publish.ts'
+import type { Message, Origin, RemoteSink, Subscription } from '../../message.ts'
+import { isPattern } from '../../subject/subject.ts'
+import * as wireErrors from '../../wire/errors.ts'
+import type { LinkContext } from '../context.ts'
+import { LeafBorder } from './border.ts'
+import { LeafEncoder, restoreSubject } from './encode.ts'
 import {
   connectLine,
   type HubInfo,
   type LeafIdentity,
   type LeafLogin,
   readHubInfo,
-} from './leaf-handshake.ts'
-import { LeafHealth } from './leaf-health.ts'
-import { type LeafOperations, LeafParser } from './leaf-parser.ts'
-import { loopPrefix } from './leaf-permissions.ts'
-import { loopDelayMs, refusalOf } from './leaf-refusals.ts'
-import { Outbox } from './outbox.ts'
+} from './handshake.ts'
+import { LeafHealth } from './health.ts'
+import { type LeafOperations, LeafParser } from './parser.ts'
+import { loopPrefix } from './permissions.ts'
+import { loopDelayMs, refusalOf } from './refusals.ts'
+import { Outbox } from '../outbox.ts'
 import { PacedSink } from './paced.ts'
-import type { LinkSocket, SocketOwner } from './socket.ts'
+import type { LinkSocket, SocketOwner } from '../socket.ts'
 
 /** INFO lists the addresses of a whole cluster; nothing else comes near. */
 const lineBytesMax = 64 * 1024

@@ -8,8 +8,8 @@
 //     answerMsMax later, unless the kernel still takes bytes it could not take before (the answer
 //     waits behind them).
 
-import type { Clock, Timer } from '../base/clock.ts'
-import type { KeepaliveOptions } from './keepalive.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
+import type { KeepaliveOptions } from '../keepalive.ts'
 
 /** Where the link's bytes go, as far as progress can be seen there. */
 export interface Progress {

@@ -1,10 +1,10 @@
 // The border of a leaf connection: what may cross it, and what the other side has been told we
 // want. Made when the handshake is done; asked for every message (reference 4.8).
 
-import type { Account } from '../account/account.ts'
-import type { InterestWatcher, Subscription } from '../message.ts'
-import type { HubInfo, LeafIdentity } from './leaf-handshake.ts'
-import { LeafInterest } from './leaf-interest.ts'
+import type { Account } from '../../account/account.ts'
+import type { InterestWatcher, Subscription } from '../../message.ts'
+import type { HubInfo, LeafIdentity } from './handshake.ts'
+import { LeafInterest } from './interest.ts'
 import {
   everything,
   jetstreamDenies,
@@ -12,7 +12,7 @@ import {
   loopPrefix,
   type SubjectLists,
   withDenies,
-} from './leaf-permissions.ts'
+} from './permissions.ts'
 
 export interface BorderOptions {
   readonly account: Account

@@ -1,14 +1,14 @@
 // Dialling for ever: pauses, several urls, dead and slow hubs, and the end of it all.
 
 import * as assert from 'uvu/assert'
-import { FakeClock } from '../../src/base/clock.ts'
-import { tlsDefaults } from '../../src/link/dial.ts'
-import { isRemoteUrl } from '../../src/link/remote.ts'
-import { newCertificates } from '../support/certificates.ts'
-import { EdgeLeaf, until } from '../support/edge-leaf.ts'
-import { FakeHub, hubConnectInfo, hubInfo } from '../support/fake-hub.ts'
-import { freePort } from '../support/ports.ts'
-import { spec } from '../support/spec.ts'
+import { FakeClock } from '../../../src/base/clock.ts'
+import { tlsDefaults } from '../../../src/link/leaf/dial.ts'
+import { isRemoteUrl } from '../../../src/link/leaf/remote.ts'
+import { newCertificates } from '../../support/certificates.ts'
+import { EdgeLeaf, until } from '../../support/edge-leaf.ts'
+import { FakeHub, hubConnectInfo, hubInfo } from '../../support/fake-hub.ts'
+import { freePort } from '../../support/ports.ts'
+import { spec } from '../../support/spec.ts'
 
 async function opened(hub: FakeHub, edge: EdgeLeaf, more: object = {}): Promise<void> {
   await hub.expect(/CONNECT \{.*\}\r\n/)
