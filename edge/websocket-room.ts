@@ -58,12 +58,14 @@ function contextOf(server: Server, options: WebSocketOptions, address: () => Add
     authenticate: (credentials, peer) =>
       server.authenticate(credentials, globalAccountName, peer, own),
     account: name => links.account(name),
+    opened: client => links.opened(client),
+    refused: (client, reason) => links.refused(client, reason),
     closed: (client, reason) => links.closed(client, reason),
     slowConsumer: client => links.slowConsumer(client),
-    infoLine: (id, host, nonce) => {
+    infoLine: (client, account) => {
       const authorization = { ...server.authorization, ...own }
       const way = { address: address(), authorization, tls, advertise, isSecured }
-      return infoLine(server.info(way), id, host, nonce)
+      return infoLine(server.info(way), client, account)
     },
   }
 }

@@ -8,14 +8,16 @@
 // end but DISCONNECT [MQTT-3.1.2-8] [MQTT-3.1.2-10]; unlike nats-server also when another
 // connection takes the session over, as the standard asks.
 
+import type { X509Certificate } from 'node:crypto'
 import type { ConnectionType, Identity, Peer } from '../../src/account/authenticate.ts'
 import type { Timer } from '../../src/base/clock.ts'
 import { Outbox, type OutboxOwner } from '../../src/link/outbox.ts'
 import type { SocketOwner } from '../../src/link/socket.ts'
+import { WriteDeadline } from '../../src/link/write-deadline.ts'
 import type { Receipt } from '../../src/message.ts'
 import { accountConnectionsExceeded } from '../../src/wire/errors.ts'
 import { Acknowledgements } from './acknowledgements.ts'
-import type { MqttContext, MqttLimits } from './context.ts'
+import { addTraffic, type MqttContext, type MqttLimits } from './context.ts'
 import { Framer, type FrameOwner } from './frame.ts'
 import { type ConnectionOwner, type Line, newClientId } from './line.ts'
 import * as packets from './packet.ts'
@@ -66,7 +68,7 @@ export class Connection
   readonly #acknowledgements: Acknowledgements
   #state: State = { is: 'handshake', timer: null }
   #silence: Timer | null = null
-  #deadline: Timer | null = null
+  #deadline: WriteDeadline | null = null
   #isHeldBack = false
   /** Stays when the connection is closed: acknowledgements may still wait for the disk. */
   #session: Session | null = null
@@ -113,6 +115,10 @@ export class Connection
 
   get connectionType(): ConnectionType {
     return this.#socket.isWebSocket ? 'MQTT_WS' : 'MQTT'
+  }
+
+  get certificate(): X509Certificate | null {
+    return this.#socket.certificate ?? null
   }
 
   /** A login is of no use to a connection that is gone. */
@@ -178,10 +184,7 @@ export class Connection
     const { log, counters } = this.#context
     if (log.debugOn) log.debug(`${this.label} - Client connection closed: ${reason}`)
     if (state.is === 'open') {
-      counters.inMsgs += state.publisher.inMsgs
-      counters.inBytes += state.publisher.inBytes
-      counters.outMsgs += this.outMsgs
-      counters.outBytes += this.outBytes
+      addTraffic(counters, state.publisher, this)
       this.#sessions.left(state.account, state.session)
       state.account.account.leave()
       if (state.will !== null) state.publisher.publishWill(state.will)
@@ -201,14 +204,11 @@ export class Connection
 
   /** A write is waiting for the peer: it has `writeDeadlineMs` to take it. */
   writeStalled(): void {
-    if (this.#deadline !== null || this.#state.is === 'closed') return
-    const written = this.#outbox.writesDone
-    this.#deadline = this.#context.clock.after(this.#limits.writeDeadlineMs, () => {
-      this.#deadline = null
-      if (!this.#outbox.isWriting) return
-      if (this.#outbox.writesDone !== written) this.writeStalled()
-      else this.#cutOff('Slow Consumer (Write Deadline)')
+    if (this.#state.is === 'closed') return
+    this.#deadline ??= new WriteDeadline(this.#context.clock, this.#outbox, () => {
+      this.#cutOff('Slow Consumer (Write Deadline)')
     })
+    this.#deadline.begin(this.#limits.writeDeadlineMs)
   }
 
   // --- packets ---

@@ -51,6 +51,18 @@ export interface MqttCounters {
   violations: number
 }
 
+/** A connection is gone: what came in by it and went out by it stays in the totals. */
+export function addTraffic(
+  counters: MqttCounters,
+  { inMsgs, inBytes }: Pick<MqttCounters, 'inMsgs' | 'inBytes'>,
+  { outMsgs, outBytes }: Pick<MqttCounters, 'outMsgs' | 'outBytes'>,
+): void {
+  counters.inMsgs += inMsgs
+  counters.inBytes += inBytes
+  counters.outMsgs += outMsgs
+  counters.outBytes += outBytes
+}
+
 export interface MqttContext {
   readonly options: MqttOptions
   /** As they are now: they may change with a reload. */

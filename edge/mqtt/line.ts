@@ -1,5 +1,6 @@
 // What a connection needs on its two sides: the socket it reads, and whoever accepted it.
 
+import type { X509Certificate } from 'node:crypto'
 import type { ByteSink } from '../../src/link/outbox.ts'
 import type { LinkSocket, SocketOwner } from '../../src/link/socket.ts'
 import type { Connection } from './connection.ts'
@@ -7,6 +8,7 @@ import type { Connection } from './connection.ts'
 /** What a connection needs of its socket. */
 export type Line = Pick<LinkSocket, 'host' | 'port' | keyof ByteSink> & {
   readonly isWebSocket?: boolean
+  readonly certificate?: X509Certificate | null
   open(owner: SocketOwner): void
   pause(): void
   resume(): void

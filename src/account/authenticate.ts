@@ -1,6 +1,6 @@
 // Who may connect, and as whom: nkeys, users, passwords and tokens (reference 5.1).
 
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, timingSafeEqual, type X509Certificate } from 'node:crypto'
 import { type HashCheck, isHash, noHashes } from './hashes.ts'
 import { verifySignature } from './nkey.ts'
 import type { Permissions } from './permissions.ts'
@@ -31,6 +31,10 @@ export type ConnectionType = (typeof connectionTypes)[number]
 /** The connection that brings the credentials. */
 export interface Peer {
   readonly connectionType: ConnectionType
+  /** Its IP address; '' where there is none. */
+  readonly host: string
+  /** What it proved to be in TLS; null = nothing. */
+  readonly certificate: X509Certificate | null
   /** What we sent it to sign; '' = nothing. */
   readonly nonce: string
   /** Does it still wait for the answer? */
@@ -72,6 +76,35 @@ export interface Identity {
   readonly user: string
   readonly account: string
   readonly permissions: Permissions | null
+  /** Absent: only those of its account count. */
+  readonly limits?: UserLimits
+  /** When it has to go; absent = never. */
+  readonly expiresWallMs?: number
+  /** Of a user with a JWT. */
+  readonly claims?: UserClaims
+}
+
+/** Infinity where the user has no limit of its own. */
+export interface UserLimits {
+  readonly subscriptionsMax: number
+  readonly payloadBytesMax: number
+}
+
+export function lowestLimits(limits: UserLimits, others: UserLimits | undefined): UserLimits {
+  if (others === undefined) return limits
+  return {
+    subscriptionsMax: Math.min(limits.subscriptionsMax, others.subscriptionsMax),
+    payloadBytesMax: Math.min(limits.payloadBytesMax, others.payloadBytesMax),
+  }
+}
+
+/** What monitoring shows of a user's JWT. */
+export interface UserClaims {
+  readonly jwt: string
+  /** The account's key or a signing key of it. */
+  readonly issuerKey: string
+  readonly nameTag: string
+  readonly tags: readonly string[]
 }
 
 /** null: refused. A promise only where a hash has to be computed. */
@@ -88,7 +121,13 @@ export const openToAll: Authorization = {
 }
 
 /** For checks that are not of one connection. */
-const somebody: Peer = { connectionType: 'STANDARD', nonce: '', isWaiting: () => true }
+const somebody: Peer = {
+  connectionType: 'STANDARD',
+  host: '',
+  certificate: null,
+  nonce: '',
+  isWaiting: () => true,
+}
 
 /** Are credentials needed at all? */
 export function isAuthRequired(authorization: Authorization): boolean {

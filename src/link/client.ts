@@ -9,8 +9,15 @@
 //
 // While a password hash is computed the state stays and nothing more is read or parsed.
 
+import type { X509Certificate } from 'node:crypto'
 import type { Account } from '../account/account.ts'
-import type { ConnectionType, Identity, Peer, Verdict } from '../account/authenticate.ts'
+import {
+  type ConnectionType,
+  type Identity,
+  lowestLimits,
+  type Peer,
+  type Verdict,
+} from '../account/authenticate.ts'
 import { ReplyPermissions } from '../account/replies.ts'
 import type { Timer } from '../base/clock.ts'
 import { newSubscription } from '../broker/post.ts'
@@ -20,19 +27,24 @@ import { isPattern, isReservedReply, isSubject } from '../subject/subject.ts'
 import { encodeMessage, noResponders } from '../wire/encode.ts'
 import * as wireErrors from '../wire/errors.ts'
 import { type ClientOperations, Parser } from '../wire/parser.ts'
+import { clientLabel } from './client-label.ts'
+import { ClientSubscriptions } from './client-subscriptions.ts'
 import type { LinkContext } from './context.ts'
 import {
   type ConnectOptions,
   claimOf,
   connectDefaults,
+  connectViolation,
   newNonce,
   readConnect,
   redacted,
 } from './handshake.ts'
+import { Expiry } from './expiry.ts'
 import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import type { ClientSocket } from './socket.ts'
-import { deliveryText, publishText, tracePayload } from './trace.ts'
+import { deliveryText, traceIn, traceOut, tracePublish } from './trace.ts'
+import { WriteDeadline } from './write-deadline.ts'
 
 type State =
   | { readonly is: 'handshake'; readonly timer: Timer }
@@ -58,21 +70,26 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   identity: Identity | null = null
   /** What INFO gave it to sign; '' = nothing. */
   nonce = ''
+  /** Of the server, the account and the user the lowest. */
+  payloadBytesMax: number
   echo = true
   permissions: PermissionCheck | null = null
   readonly keepalive: Keepalive
-  readonly subscriptions = new Map<string, Subscription>()
   readonly #context: LinkContext
   readonly #socket: ClientSocket
   readonly #outbox: Outbox
   readonly #parser: Parser
+  readonly #subscriptions = new ClientSubscriptions()
   #state: State = { is: 'closed', reason: '' }
-  /** Wildcard subscriptions whose deliveries a deny filters; most clients have none. */
-  #filtered: Set<Subscription> | null = null
   /** allow_responses: what it may still answer. */
   #replies: ReplyPermissions | null = null
-  #deadline: Timer | null = null
+  /** Of the server, the account and the user the lowest. */
+  #subscriptionsMax = 0
+  #expiry: Expiry | null = null
+  #deadline: WriteDeadline | null = null
   #isHeld = false
+  /** CONNECT came, and no PING after it yet: the answer to that brings an INFO. */
+  #owesConnectInfo = false
 
   constructor(context: LinkContext, socket: ClientSocket, id: number) {
     this.#context = context
@@ -82,23 +99,19 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     this.port = socket.port
     this.startedWallMs = context.clock.wallMs()
     this.lastActivityMs = this.startedWallMs
-    this.#outbox = new Outbox(
-      this,
-      socket,
-      context.turn,
-      context.pool,
-      context.limits.pendingBytesMax,
-    )
+    this.payloadBytesMax = context.limits.payloadBytesMax
+    const { turn, pool, limits } = context
+    this.#outbox = new Outbox(this, socket, turn, pool, limits.pendingBytesMax)
     this.#parser = new Parser(this, context.limits)
     this.keepalive = new Keepalive(this, context.clock, context.limits.keepalive)
   }
 
   /** Greets the client, unless it had its INFO with a nonce before TLS, and starts reading. */
   start(greetedWith: string | null = null): void {
-    const { log, clock, authorization, limits } = this.#context
+    const { log, authorization, limits } = this.#context
     if (log.debugOn) log.debug(`${this.label} - Client connection created`)
     this.nonce = greetedWith ?? (authorization.hasNkeys ? newNonce() : '')
-    if (greetedWith === null) this.#outbox.appendText(this.#infoLine())
+    if (greetedWith === null) this.#outbox.appendText(this.#context.infoLine(this, null))
     if (this.#context.clients.size > limits.connectionsMax) {
       this.#socket.open(this)
       this.violation(wireErrors.connectionsExceeded)
@@ -106,16 +119,17 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     }
     const open = this.#context.authenticate(connectDefaults, this)
     const isOpen = open !== null && !(open instanceof Promise) && this.#becomeOpen(open)
-    if (!isOpen) {
-      const timer = clock.after(authorization.timeoutMs, () => {
-        this.violation(wireErrors.authenticationTimeout)
-      })
-      this.#state = { is: 'handshake', timer }
-      // Nobody yet: it may have no payload kept for it.
-      this.#parser.setLimits({ lineBytesMax: limits.lineBytesMax, payloadBytesMax: 0 })
-    }
+    if (!isOpen) this.#awaitConnect(authorization.timeoutMs)
     this.keepalive.start()
     this.#socket.open(this)
+  }
+
+  #awaitConnect(timeoutMs: number): void {
+    const { clock, limits } = this.#context
+    const timer = clock.after(timeoutMs, () => this.violation(wireErrors.authenticationTimeout))
+    this.#state = { is: 'handshake', timer }
+    // Nobody yet: it may have no payload kept for it.
+    this.#parser.setLimits({ lineBytesMax: limits.lineBytesMax, payloadBytesMax: 0 })
   }
 
   /** What /connz calls this kind of connection. */
@@ -125,18 +139,19 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
 
   /** `host:port - cid:n` (`wid:n` in WebSocket frames), with `"version:lang:name"` once it said so. */
   get label(): string {
-    const { lang, version, name } = this.options
-    const { isWebSocket, forwardedFor } = this.#socket
-    const proxied = forwardedFor === '' ? '' : `${forwardedFor}/`
-    const kind = isWebSocket ? 'wid' : 'cid'
-    const base = `${proxied}${this.host}:${this.port} - ${kind}:${this.id}`
-    return lang === '' && version === '' && name === ''
-      ? base
-      : `${base} - "v${version}:${lang}:${name}"`
+    return clientLabel(this, this.#socket)
   }
 
   get connectionType(): ConnectionType {
     return this.#socket.isWebSocket ? 'WEBSOCKET' : 'STANDARD'
+  }
+
+  get certificate(): X509Certificate | null {
+    return this.#socket.certificate
+  }
+
+  get subscriptions(): Map<string, Subscription> {
+    return this.#subscriptions.bySid
   }
 
   /** A login is of no use to a connection that is gone. */
@@ -174,12 +189,15 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     const state = this.#state
     if (state.is === 'closed' && state.reason !== '') return
     if (state.is === 'handshake') state.timer.cancel()
-    this.#dropSubscriptions()
-    if (state.is === 'open') state.account.leave()
+    if (state.is === 'open') {
+      this.#subscriptions.clear(state.account)
+      state.account.leave()
+    }
     this.#state = { is: 'closed', reason }
     this.#parser.stop()
     this.keepalive.close()
     this.#deadline?.cancel()
+    this.#expiry?.cancel()
     this.#outbox.endTurn()
     this.#outbox.close()
     this.#socket.end(reason)
@@ -204,12 +222,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
       return this.violation(wireErrors.authorizationViolation)
     }
     this.#becomeOpen(identity)
-    this.#filtered = null
-    for (const subscription of [...this.subscriptions.values()]) {
-      const { subject, queue, sid } = subscription
-      this.#filter(subscription)
-      if (identity.permissions?.maySubscribe(subject, queue) ?? true) continue
-      this.#drop(state.account, subscription)
+    const dropped = this.#subscriptions.recheck(state.account, identity.permissions)
+    for (const { subject, queue, sid } of dropped) {
       const { text } = wireErrors.subscribeViolation(subject, queue)
       this.#sendError(`${text} (sid "${sid}")`)
     }
@@ -244,24 +258,23 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   subscribe(subject: string, queue: string, sid: string): void {
     const state = this.#state
     if (state.is !== 'open') return this.#notOpen()
-    if (this.#context.log.traceOn) {
-      this.#traceIn(`SUB ${subject}${queue === '' ? '' : ` ${queue}`} ${sid}`)
+    const { log } = this.#context
+    if (log.traceOn) {
+      traceIn(log, this, `SUB ${subject}${queue === '' ? '' : ` ${queue}`} ${sid}`)
     }
     if (!isPattern(subject)) return this.#refuse(wireErrors.invalidSubject)
     const permissions = this.identity?.permissions ?? null
     if (permissions !== null && !permissions.maySubscribe(subject, queue)) {
       return this.#refuse(wireErrors.subscribeViolation(subject, queue))
     }
-    const max = this.#context.limits.subscriptionsMax || Number.POSITIVE_INFINITY
-    if (this.subscriptions.size >= Math.min(max, state.account.limits.subscriptionsMax)) {
+    const { bySid } = this.#subscriptions
+    if (bySid.size >= this.#subscriptionsMax) {
       return this.#refuse(wireErrors.subscriptionsExceeded)
     }
     // A sid in use keeps its first subscription; the new one is dropped without a word.
-    if (!this.subscriptions.has(sid)) {
+    if (!bySid.has(sid)) {
       const subscription = newSubscription(subject, this, queue, sid)
-      this.subscriptions.set(sid, subscription)
-      this.#filter(subscription)
-      state.account.subscribe(subscription)
+      this.#subscriptions.add(state.account, subscription, permissions)
     }
     if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
   }
@@ -269,52 +282,53 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   unsubscribe(sid: string, max: number): void {
     const state = this.#state
     if (state.is !== 'open') return this.#notOpen()
-    if (this.#context.log.traceOn) this.#traceIn(`UNSUB ${sid}${max > 0 ? ` ${max}` : ''}`)
-    const subscription = this.subscriptions.get(sid)
+    const { log } = this.#context
+    if (log.traceOn) traceIn(log, this, `UNSUB ${sid}${max > 0 ? ` ${max}` : ''}`)
+    const subscription = this.#subscriptions.bySid.get(sid)
     if (subscription) {
       if (max > subscription.delivered) subscription.max = max
-      else this.#drop(state.account, subscription)
+      else this.#subscriptions.drop(state.account, subscription)
     }
     if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
   }
 
   connect(json: string): void {
     const { log } = this.#context
-    if (log.traceOn) this.#traceIn(`CONNECT ${redacted(json)}`)
+    if (log.traceOn) traceIn(log, this, `CONNECT ${redacted(json)}`)
     const options = readConnect(json)
-    if (options === null) return this.violation(wireErrors.parseError)
-    if (options.lang === '' && /"server_id"|"cluster"/.test(json)) {
-      return this.violation(wireErrors.wrongPort)
-    }
-    this.options = options
-    if (options.protocol !== 0 && options.protocol !== 1) {
-      return this.violation(wireErrors.badProtocolVersion)
-    }
-    if (options.noResponders && !options.headers) {
-      return this.violation(wireErrors.noRespondersNeedsHeaders)
-    }
+    this.options = options ?? this.options
+    const refused = connectViolation(options, json)
+    if (options === null || refused !== null)
+      return this.violation(refused ?? wireErrors.parseError)
     this.#decide(this.#context.authenticate(options, this), identity => this.#connected(identity))
   }
 
   #connected(identity: Identity | null): void {
     if (identity === null) return this.#rejected()
     // A second CONNECT starts anew: its subscriptions were made as somebody else.
-    this.#dropSubscriptions()
+    if (this.#state.is === 'open') this.#subscriptions.clear(this.#state.account)
     if (!this.#becomeOpen(identity)) {
       return this.violation(wireErrors.accountConnectionsExceeded)
     }
+    this.#owesConnectInfo = this.options.protocol === 1
+    this.#context.opened(this)
     if (this.options.verbose) this.#outbox.appendText('+OK\r\n')
   }
 
   ping(): void {
     if (this.#state.is !== 'open') return this.#notOpen()
-    if (this.#context.log.traceOn) this.#traceIn('PING')
+    const { log } = this.#context
+    if (log.traceOn) traceIn(log, this, 'PING')
     this.#outbox.appendText('PONG\r\n')
-    if (this.#context.log.traceOn) this.#traceOut('PONG')
+    if (log.traceOn) traceOut(log, this, 'PONG')
+    if (!this.#owesConnectInfo) return
+    this.#owesConnectInfo = false
+    this.#outbox.appendText(this.#context.infoLine(this, this.#state.account))
   }
 
   pong(): void {
-    if (this.#context.log.traceOn) this.#traceIn('PONG')
+    const { log } = this.#context
+    if (log.traceOn) traceIn(log, this, 'PONG')
     this.keepalive.pong()
   }
 
@@ -330,7 +344,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
 
   deliver(message: Message, subscription: Subscription): void {
     if (this.#state.is !== 'open') return
-    if (this.#filtered?.has(subscription) && !this.permissions?.mayReceive(message.subject)) return
+    const { filtered } = this.#subscriptions
+    if (filtered?.has(subscription) && !this.permissions?.mayReceive(message.subject)) return
     const stripHeaders = !this.options.headers
     const bodyStart = stripHeaders ? message.payloadStart : message.bodyStart
     this.outMsgs++
@@ -339,45 +354,38 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     const outbox = this.#outbox
     encodeMessage(outbox, message, subscription, stripHeaders)
     if (outbox.congested) this.#context.pressure.raised = true
-    if (this.#context.log.traceOn) this.#traceOut(deliveryText(message, subscription.sid))
+    const { log } = this.#context
+    if (log.traceOn) traceOut(log, this, deliveryText(message, subscription.sid))
     if (subscription.max > 0 && subscription.delivered >= subscription.max) {
-      this.subscriptions.delete(subscription.sid)
-      this.#filtered?.delete(subscription)
+      this.#subscriptions.forget(subscription)
     }
   }
 
   overflowed(): void {
-    this.#context.slowConsumer(this)
-    this.#socket.destroy()
-    this.close('Slow Consumer (Pending Bytes)')
+    this.#cutOff('Slow Consumer (Pending Bytes)')
   }
 
   drained(): void {
     this.#context.pressure.drained()
   }
 
-  /** A write is waiting for the peer: it has `writeDeadlineMs` to take it. */
   writeStalled(): void {
-    if (this.#deadline !== null || this.#state.is === 'closed') return
-    const written = this.#outbox.writesDone
-    this.#deadline = this.#context.clock.after(this.#context.limits.writeDeadlineMs, () => {
-      this.#deadline = null
-      if (!this.#outbox.isWriting) return
-      if (this.#outbox.writesDone !== written) return this.writeStalled()
-      this.#context.slowConsumer(this)
-      this.#socket.destroy()
-      this.close('Slow Consumer (Write Deadline)')
+    if (this.#state.is === 'closed') return
+    this.#deadline ??= new WriteDeadline(this.#context.clock, this.#outbox, () => {
+      this.#cutOff('Slow Consumer (Write Deadline)')
     })
+    this.#deadline.begin(this.#context.limits.writeDeadlineMs)
   }
 
   sendPing(): void {
+    const { log } = this.#context
     this.#outbox.appendText('PING\r\n')
-    if (this.#context.log.traceOn) this.#traceOut('PING')
+    if (log.traceOn) traceOut(log, this, 'PING')
   }
 
   /** An asynchronous INFO (lame duck, new connect URLs), for clients that understand it. */
   sendInfo(): void {
-    if (this.options.protocol === 1) this.#outbox.appendText(this.#infoLine())
+    if (this.options.protocol === 1) this.#outbox.appendText(this.#context.infoLine(this, null))
   }
 
   wentStale(): void {
@@ -401,10 +409,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
       if (state.is === 'open') state.account.leave()
     }
     if (state.is === 'handshake') state.timer.cancel()
-    const { lineBytesMax, payloadBytesMax } = this.#context.limits
-    const bytesMax = Math.min(payloadBytesMax, account.limits.payloadBytesMax)
-    this.#parser.setLimits({ lineBytesMax, payloadBytesMax: bytesMax })
     this.identity = identity
+    this.#limit(identity, account)
     const responses = identity.permissions?.responses
     this.#replies =
       identity.permissions && responses
@@ -431,8 +437,25 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     })
   }
 
-  #infoLine(): string {
-    return this.#context.infoLine(this.id, this.host, this.nonce)
+  #limit({ limits: own, expiresWallMs }: Identity, { limits: ofAccount }: Account): void {
+    const { limits } = this.#context
+    const { lineBytesMax } = limits
+    const { payloadBytesMax, subscriptionsMax } = lowestLimits(lowestLimits(limits, ofAccount), own)
+    this.payloadBytesMax = payloadBytesMax
+    this.#subscriptionsMax = subscriptionsMax
+    this.#parser.setLimits({ lineBytesMax, payloadBytesMax })
+    if (expiresWallMs !== undefined || this.#expiry !== null) {
+      this.#expiry ??= new Expiry(this.#context.clock, () => {
+        this.violation(wireErrors.userExpired)
+      })
+      this.#expiry.set(expiresWallMs)
+    }
+  }
+
+  #cutOff(reason: string): void {
+    this.#context.slowConsumer(this)
+    this.#socket.destroy()
+    this.close(reason)
   }
 
   #notOpen(): void {
@@ -442,6 +465,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   #rejected(): void {
     const who = claimOf(this.options, this.nonce)
     this.#context.log.error(`${this.label} - authentication error${who}`)
+    this.#context.refused(this, wireErrors.authorizationViolation.reason)
     this.violation(wireErrors.authorizationViolation)
   }
 
@@ -453,48 +477,19 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   }
 
   #sendError(text: string): void {
+    const { log } = this.#context
     this.#outbox.appendText(`-ERR '${text}'\r\n`)
-    if (this.#context.log.traceOn) this.#traceOut(`-ERR ${text}`)
-  }
-
-  #filter(subscription: Subscription): void {
-    if (!this.identity?.permissions?.needsFilter(subscription.subject)) return
-    this.#filtered ??= new Set()
-    this.#filtered.add(subscription)
-  }
-
-  #drop(account: Account, subscription: Subscription): void {
-    this.subscriptions.delete(subscription.sid)
-    this.#filtered?.delete(subscription)
-    account.unsubscribe(subscription)
-  }
-
-  #dropSubscriptions(): void {
-    const state = this.#state
-    if (state.is !== 'open') return
-    for (const subscription of this.subscriptions.values()) state.account.unsubscribe(subscription)
-    this.subscriptions.clear()
-    this.#filtered = null
+    if (log.traceOn) traceOut(log, this, `-ERR ${text}`)
   }
 
   /** Tells the requester at once that nobody listens, if it is the one that waits. */
-  #answerNoResponders(account: Account, request: Message): void {
-    for (const subscription of account.sublist.match(request.reply).plain) {
-      if (subscription.sink === this) return this.deliver(noResponders(request.reply), subscription)
-    }
-  }
-
-  #traceIn(line: string): void {
-    this.#context.log.trace(`${this.label} - <<- [${line}]`)
-  }
-
-  #traceOut(line: string): void {
-    this.#context.log.trace(`${this.label} - ->> [${line}]`)
+  #answerNoResponders({ sublist }: Account, { reply, subject }: Message): void {
+    const waiting = sublist.match(reply).plain.find(({ sink }) => sink === this)
+    if (waiting) this.deliver(noResponders(reply, subject), waiting)
   }
 
   #tracePublish(message: Message): void {
-    this.#traceIn(publishText(message))
     const { log, limits } = this.#context
-    log.trace(`${this.label} - <<- MSG_PAYLOAD: [${tracePayload(message, limits.tracedBytesMax)}]`)
+    tracePublish(log, this, message, limits.tracedBytesMax)
   }
 }

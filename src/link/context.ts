@@ -14,7 +14,7 @@ import type { Pressure } from './pressure.ts'
 
 export interface LinkLimits extends ParserLimits {
   readonly connectionsMax: number
-  /** A connection; 0 = unlimited. */
+  /** Of a connection; Infinity = unlimited. */
   readonly subscriptionsMax: number
   readonly pendingBytesMax: number
   readonly writeDeadlineMs: number
@@ -22,6 +22,9 @@ export interface LinkLimits extends ParserLimits {
   readonly tracedBytesMax: number
   readonly keepalive: KeepaliveOptions
 }
+
+/** What INFO tells a client of itself. */
+export type Greeted = Pick<Client, 'id' | 'host' | 'nonce' | 'payloadBytesMax'>
 
 export interface LinkContext {
   readonly limits: LinkLimits
@@ -32,11 +35,15 @@ export interface LinkContext {
   readonly pressure: Pressure
   readonly authorization: Authorization
   readonly clients: ReadonlyMap<number, Client>
-  /** The INFO line for one connection. */
-  infoLine(id: number, host: string, nonce: string): string
+  /** The INFO line for one connection; with the account it is bound to, the one after CONNECT. */
+  infoLine(client: Greeted, account: Account | null): string
   /** null: refused; a promise only while a password hash is computed. */
   authenticate(credentials: Credentials, peer: Peer): Verdict
   account(name: string): Account
+  /** It has logged in. */
+  opened(client: Client): void
+  /** Its credentials were not good enough. */
+  refused(client: Client, reason: string): void
   /** The link has closed; it is not to be asked again. */
   closed(client: Client, reason: string): void
   /** It was cut off because it did not keep up. */

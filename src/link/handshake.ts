@@ -2,6 +2,9 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Credentials } from '../account/authenticate.ts'
+import type { WireError } from '../wire/errors.ts'
+import * as wireErrors from '../wire/errors.ts'
+import type { Greeted } from './context.ts'
 
 /** What INFO says to every client; the links add their own id and address. */
 export interface ServerInfo {
@@ -25,18 +28,27 @@ export interface ServerInfo {
   readonly ldm?: true
 }
 
+/** The account a client is bound to, as the INFO after its CONNECT says (2.12). */
+export interface Bound {
+  readonly name: string
+  readonly isSystem: boolean
+}
+
 /** The INFO line for one client; a blank stands before CRLF, as nats-server has it. */
-export function infoLine(info: ServerInfo, clientId: number, clientIp: string, nonce = ''): string {
+export function infoLine(info: ServerInfo, to: Greeted, bound: Bound | null = null): string {
   const { cluster, domain, connect_urls, ldm, ...head } = info
   const line = {
     ...head,
-    client_id: clientId,
-    client_ip: clientIp,
-    ...(nonce === '' ? {} : { nonce }),
+    max_payload: Math.min(info.max_payload, to.payloadBytesMax),
+    client_id: to.id,
+    client_ip: to.host,
+    ...(to.nonce === '' ? {} : { nonce: to.nonce }),
     ...(cluster === undefined ? {} : { cluster }),
     ...(domain === undefined ? {} : { domain }),
     ...(connect_urls === undefined ? {} : { connect_urls }),
     ...(ldm === undefined ? {} : { ldm }),
+    ...(bound === null ? {} : { connect_info: true, remote_account: bound.name }),
+    ...(bound?.isSystem ? { acc_is_sys: true } : {}),
   }
   return `INFO ${JSON.stringify(line)} \r\n`
 }
@@ -110,6 +122,15 @@ export function readConnect(json: string): ConnectOptions | null {
     nkey: text('nkey'),
     sig: text('sig'),
   }
+}
+
+/** Why a CONNECT is not good enough to look at its credentials; null when it is. */
+export function connectViolation(options: ConnectOptions | null, json: string): WireError | null {
+  if (options === null) return wireErrors.parseError
+  if (options.lang === '' && /"server_id"|"cluster"/.test(json)) return wireErrors.wrongPort
+  const { protocol, noResponders, headers } = options
+  if (protocol !== 0 && protocol !== 1) return wireErrors.badProtocolVersion
+  return noResponders && !headers ? wireErrors.noRespondersNeedsHeaders : null
 }
 
 const fieldKinds = {

@@ -1,6 +1,8 @@
 // A TCP or TLS socket as links use it: chunks in, blocks out.
 
+import type { X509Certificate } from 'node:crypto'
 import { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { ByteSink } from './outbox.ts'
 
 export interface SocketOwner {
@@ -16,6 +18,8 @@ export interface ClientSocket extends ByteSink {
   readonly port: number
   /** Bytes travel in WebSocket frames. */
   readonly isWebSocket: boolean
+  /** What the peer proved to be in TLS; null = nothing. */
+  readonly certificate: X509Certificate | null
   /** The address a proxy says it forwards for, for the log; '' = none. */
   readonly forwardedFor: string
   /** Starts reading. */
@@ -66,6 +70,10 @@ export class LinkSocket implements ClientSocket {
 
   get isWebSocket(): boolean {
     return false
+  }
+
+  get certificate(): X509Certificate | null {
+    return certificateOf(this.#socket)
   }
 
   get forwardedFor(): string {
@@ -136,6 +144,13 @@ export class LinkSocket implements ClientSocket {
 
 /** How long the last bytes (an -ERR) may take to leave. */
 const lingerMs = 2000
+
+/** What a TLS peer proved to be; null for one that showed nothing, or nothing that holds. */
+export function certificateOf(socket: Socket): X509Certificate | null {
+  const { authorized, getPeerX509Certificate } = socket as TLSSocket
+  if (authorized !== true || getPeerX509Certificate === undefined) return null
+  return getPeerX509Certificate.call(socket) ?? null
+}
 
 /** IPv4 seen through a dual-stack socket is shown as IPv4. */
 export function plainHost(address: string): string {

@@ -2,9 +2,10 @@
 // binary message of its own. Where one ends means nothing to the protocols inside.
 // Rule: reference section 7.2; RFC 6455 for what the close codes say.
 
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import { type ClientSocket, plainHost, type SocketOwner } from './socket.ts'
+import { type ClientSocket, certificateOf, plainHost, type SocketOwner } from './socket.ts'
 
 export class WebSocketSocket implements ClientSocket {
   readonly host: string
@@ -22,6 +23,10 @@ export class WebSocketSocket implements ClientSocket {
     this.host = plainHost(tcp.remoteAddress ?? '')
     this.port = tcp.remotePort ?? 0
     this.forwardedFor = forwardedFor
+  }
+
+  get certificate(): X509Certificate | null {
+    return certificateOf(this.#tcp)
   }
 
   open(owner: SocketOwner): void {

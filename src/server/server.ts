@@ -65,6 +65,15 @@ export interface Totals {
   staleConnections: number
 }
 
+/** Somebody who must know of clients that come and go: the system account's events. */
+export interface ServerObserver {
+  /** It has logged in; again at every CONNECT. */
+  opened(client: Client): void
+  /** Its credentials were not good enough; `closed` follows. */
+  refused(client: Client, reason: string): void
+  closed(client: Client, reason: string): void
+}
+
 export class Server {
   readonly id: string
   readonly name: string
@@ -94,6 +103,7 @@ export class Server {
   address: Address
   /** Other listeners for clients: they stop accepting together with ours. */
   readonly listeners = new Set<{ close(): void }>()
+  readonly observers = new Set<ServerObserver>()
   /** Computes the bcrypt hashes of passwords. */
   readonly hashes: Hashes
   /** In no list and in no account; see link/resident.ts. */
@@ -217,7 +227,8 @@ export class Server {
     if (this.#tls === null) return void socket.destroy()
     const host = socket.remoteAddress ?? ''
     const nonce = this.authorization.hasNkeys ? newNonce() : ''
-    socket.write(this.#context.infoLine(id, host, nonce))
+    const { payloadBytesMax } = this.#limits
+    socket.write(this.#context.infoLine({ id, host, nonce, payloadBytesMax }, null))
     upgrade(socket, this.#tls, tls.timeout, this.clock, (secure, error) => {
       if (secure !== null) this.#adopt(secure, id, nonce)
       else this.log.error(`${host} - cid:${id} - TLS handshake error: ${error}`)
@@ -278,9 +289,11 @@ export class Server {
         return server.authorization
       },
       clients: this.clients,
-      infoLine: (id, host, nonce) => infoLine(this.info(this.#way()), id, host, nonce),
+      infoLine: (client, account) => infoLine(this.info(this.#way()), client, account),
       authenticate: (credentials, peer) => this.authenticate(credentials, globalAccountName, peer),
       account: name => this.account(name),
+      opened: client => this.#tell(observer => observer.opened(client)),
+      refused: (client, reason) => this.#tell(observer => observer.refused(client, reason)),
       closed: (client, reason) => this.#forget(client, reason),
       slowConsumer: client => {
         this.totals.slowConsumers++
@@ -320,6 +333,11 @@ export class Server {
     totals.outBytes += client.outBytes
     if (reason === 'Stale Connection') totals.staleConnections++
     this.closed.add(client, reason, this.clock.wallMs())
+    this.#tell(observer => observer.closed(client, reason))
+  }
+
+  #tell(what: (observer: ServerObserver) => void): void {
+    for (const observer of this.observers) what(observer)
   }
 }
 
@@ -330,7 +348,7 @@ function limitsOf(options: ServerOptions): LinkLimits {
     lineBytesMax: options.max_control_line,
     payloadBytesMax: options.max_payload,
     connectionsMax: unlimited(options.max_connections),
-    subscriptionsMax: Math.max(0, options.max_subscriptions),
+    subscriptionsMax: unlimited(options.max_subscriptions),
     pendingBytesMax: options.max_pending,
     writeDeadlineMs: options.write_deadline,
     tracedBytesMax: options.max_traced_msg_len,

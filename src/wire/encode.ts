@@ -10,7 +10,6 @@ export interface ByteWriter {
 }
 
 const crlf = Buffer.from('\r\n')
-const noRespondersHeaders = Buffer.from('NATS/1.0 503\r\n\r\n')
 
 /**
  * Appends one delivery. The usual case is two copies: the prefix kept with the subscription, and
@@ -50,13 +49,14 @@ function newPrefix(subscription: Subscription, subject: string): Buffer {
   return prefix
 }
 
-/** The answer to a request that nobody can hear: status 503 (ADR-4). */
-export function noResponders(reply: string): Message {
+/** The answer to a request that nobody can hear: status 503 (ADR-4), with its subject (2.12). */
+export function noResponders(reply: string, subject: string): Message {
+  const headers = Buffer.from(`NATS/1.0 503\r\nNats-Subject: ${subject}\r\n\r\n`)
   const message = emptyMessage()
   message.subject = reply
   message.target = reply
-  message.chunk = noRespondersHeaders
-  message.payloadStart = noRespondersHeaders.length
-  message.payloadEnd = noRespondersHeaders.length
+  message.chunk = headers
+  message.payloadStart = headers.length
+  message.payloadEnd = headers.length
   return message
 }

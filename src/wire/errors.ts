@@ -25,6 +25,9 @@ export const controlLineTooLong = fatal(
 export const headersUnsupported = fatal('', 'Message Header Violation')
 export const authorizationViolation = fatal('Authorization Violation', 'Authentication Failure')
 export const authenticationTimeout = fatal('Authentication Timeout', 'Authentication Timeout')
+export const userExpired = fatal('User Authentication Expired', 'Authentication Expired')
+export const userRevoked = fatal('User Authentication Revoked', 'Credentials Revoked')
+export const accountExpired = fatal('Account Authentication Expired', 'Authentication Expired')
 export const connectionsExceeded = fatal(
   'maximum connections exceeded',
   'Maximum Connections Exceeded',

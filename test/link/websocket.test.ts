@@ -280,6 +280,7 @@ spec('websocket clients', it => {
       await talk.info()
       talk.send('CONNECT {"verbose":false,"protocol":1}\r\n')
       await talk.sync()
+      assert.is((await talk.info()).connect_info, true)
       server.enterLameDuck()
       assert.is((await talk.info()).ldm, true)
       await talk.sync()

@@ -260,7 +260,7 @@ spec('signals', it => {
       socket.on('data', data => {
         heard += data
         if (heard.includes('"ldm":true')) done()
-        else if (heard.endsWith('PONG\r\n')) edge.process.child.kill('SIGUSR2')
+        else if (heard.includes('connect_info')) edge.process.child.kill('SIGUSR2')
       })
     })
     socket.write('CONNECT {"verbose":false,"protocol":1}\r\nPING\r\n')

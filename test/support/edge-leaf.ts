@@ -50,7 +50,7 @@ export class EdgeLeaf {
         lineBytesMax: 4096,
         payloadBytesMax: options.payloadBytesMax ?? 1024 * 1024,
         connectionsMax: 10,
-        subscriptionsMax: 0,
+        subscriptionsMax: Number.POSITIVE_INFINITY,
         pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
         writeDeadlineMs: 10_000,
         tracedBytesMax: 0,

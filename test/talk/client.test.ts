@@ -44,7 +44,7 @@ spec('client conversations', it => {
 spec('the same with nats-server', it => {
   for (const conversation of conversations) {
     it(conversation.name, async () => {
-      const hub = await startHub({ version: '2.10', conf: conversation.config ?? '' })
+      const hub = await startHub({ version: '2.15', conf: conversation.config ?? '' })
       try {
         await hold(conversation, hub.port)
       } finally {

@@ -150,14 +150,26 @@ export const conversations: readonly Conversation[] = [
     ],
   },
   {
+    name: 'the first PING after CONNECT brings the account',
+    connect: 'CONNECT {"verbose":false,"protocol":1}',
+    lines: [
+      '> PING',
+      '< PONG',
+      '= ^INFO {.*"client_ip":"127.0.0.1",.*"connect_info":true,"remote_account":"\\$G".*} \r\n',
+      '> PING',
+      '< PONG',
+    ],
+  },
+  {
     name: 'nobody listens to a request',
     connect: quiet,
     lines: [
       '> SUB in 7',
       '> PUB nobody in 0',
       '> ',
-      '< HMSG in 7 16 16',
+      '< HMSG in 7 38 38',
       '< NATS/1.0 503',
+      '< Nats-Subject: nobody',
       '< ',
       '< ',
     ],

@@ -246,7 +246,8 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
     const known = this.subscriptions.get(key)
     if (known?.weight === weight) return
     if (!this.#border.mightSend(subject)) return
-    const max = this.#context.limits.subscriptionsMax || subscriptionsMaxDefault
+    const { subscriptionsMax } = this.#context.limits
+    const max = Number.isFinite(subscriptionsMax) ? subscriptionsMax : subscriptionsMaxDefault
     if (!known && this.subscriptions.size >= max) {
       return this.#sendError(wireErrors.subscriptionsExceeded.text)
     }
