@@ -53,8 +53,13 @@ export interface Receipt {
 /** Where messages leave the broker, inside this process or to a client of its own. */
 export interface LocalSink {
   readonly remote: false
-  /** Takes the message, copying what it keeps. Must not throw, must not block. */
-  deliver(message: Message, subscription: Subscription): void
+  /** Its subscriptions are for our own clients: peer servers do not hear of them. */
+  readonly isPrivate?: true
+  /**
+   * Takes the message, copying what it keeps. Must not throw, must not block. `origin` is who
+   * asks, for a service that answers each only about himself.
+   */
+  deliver(message: Message, subscription: Subscription, origin: Origin): void
 }
 
 /** A peer server: gets one copy of a message, with all the queue groups it was chosen for. */

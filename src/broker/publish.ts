@@ -41,7 +41,7 @@ export function publish(account: Account, message: Message, origin: Origin): num
       continue
     }
     count++
-    deliverLocal(account, message, subscription)
+    deliverLocal(account, message, subscription, origin)
   }
   if (match.groups.length > 0 && (message.queues !== null || !fromPeer(origin))) {
     remotes = publishToGroups(account, message, origin, match, remotes)
@@ -76,7 +76,7 @@ function publishToGroups(
       continue
     }
     local++
-    deliverLocal(account, message, chosen)
+    deliverLocal(account, message, chosen, origin)
   }
   groupDeliveries = local
   return remotes
@@ -136,11 +136,16 @@ function addRemote(
   return list
 }
 
-function deliverLocal(account: Account, message: Message, subscription: Subscription): void {
+function deliverLocal(
+  account: Account,
+  message: Message,
+  subscription: Subscription,
+  origin: Origin,
+): void {
   const sink = subscription.sink
   if (sink.remote) return
   subscription.delivered++
-  sink.deliver(message, subscription)
+  sink.deliver(message, subscription, origin)
   if (subscription.max > 0 && subscription.delivered >= subscription.max) {
     account.unsubscribe(subscription)
   }

@@ -15,6 +15,7 @@ const order = [
   'broker',
   'link',
   'monitor',
+  'system',
   'server',
 ] as const
 

@@ -383,7 +383,7 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
   /** Does the peer have to know of it? A spoke speaks for its own clients and leafs only. */
   #forwards({ sink, subject }: Subscription): boolean {
     if (sink === this) return false
-    if (!sink.remote) return true
+    if (!sink.remote) return sink.isPrivate !== true
     if (!(sink instanceof Leaf)) return !this.isSpoke || subject.startsWith(loopPrefix)
     const isSameCluster = sink.remoteCluster !== '' && sink.remoteCluster === this.remoteCluster
     if (isSameCluster) return false
