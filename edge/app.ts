@@ -81,6 +81,7 @@ class App {
       turn: new Turn(),
       productVersion: parts.productVersion,
       configFile: flags.config ?? null,
+      reload: () => this.#reload(),
     })
     this.#duck = new LameDuck({
       server: this.#rooms.server,
@@ -107,7 +108,7 @@ class App {
       {
         stop: () => this.#stop(),
         terminate: () => this.#terminate(),
-        reload: () => this.#reload(),
+        reload: () => void this.#reload(),
         reopen: () => this.#log.reopen(),
         lameDuck: () => this.#duck.enter(),
       },
@@ -184,10 +185,12 @@ class App {
     process.exit(1)
   }
 
-  #reload(): void {
+  /** Why not, or null. */
+  #reload(): string | null {
     const problem = this.#tryReload()
     if (problem === null) this.#log.info('Reloaded server configuration')
     else this.#log.error(`Failed to reload server configuration: ${problem}`)
+    return problem
   }
 
   /** All or nothing: whatever may fail is tried before anything changes. */

@@ -92,7 +92,7 @@ function* mqttClients(mqtt: MqttGateway | null): Iterable<MonitoredClient> {
   for (const connection of mqtt?.connections.values() ?? []) yield mqttClient(connection)
 }
 
-function mqttClient(connection: Connection): MonitoredClient {
+export function mqttClient(connection: Connection): MonitoredClient {
   const { id, host, port, startedWallMs, pendingBytes, clientId, identity } = connection
   const { inMsgs, inBytes, outMsgs, outBytes } = connection
   const subscriptions = new Map<string, Subscription>()

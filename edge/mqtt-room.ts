@@ -1,12 +1,17 @@
 // Brings the MQTT room together with the server and the store.
 
 import type { Server } from '../src/server/server.ts'
-import { MqttGateway } from './mqtt/gateway.ts'
+import { MqttGateway, type MqttObserver } from './mqtt/gateway.ts'
 import type { MqttOptions } from './mqtt/options.ts'
 import { SessionStore } from './store/session.ts'
 import type { Store } from './store/store.ts'
 
-export function newMqttGateway(server: Server, store: Store, options: MqttOptions): MqttGateway {
+export function newMqttGateway(
+  server: Server,
+  store: Store,
+  options: MqttOptions,
+  observer: MqttObserver,
+): MqttGateway {
   const { log, clock, turn, pool, pressure } = server
   return new MqttGateway({
     options,
@@ -21,5 +26,6 @@ export function newMqttGateway(server: Server, store: Store, options: MqttOption
       server.authenticate(credentials, account, peer, own),
     account: name => server.account(name),
     nextId: () => server.nextId(),
+    observer,
   })
 }

@@ -1,6 +1,6 @@
 // The composition: which rooms there are, what each is given, in which order they start.
 //
-//   monitoring → store → MQTT → serial, telemetry, schedules → clients → WebSocket → hubs
+//   monitoring → store → MQTT → serial, telemetry, schedules → system → clients → WebSocket → hubs
 //
 // Closing goes the other way. A room is imported only when the config asks for it: every module
 // costs memory.
@@ -20,6 +20,7 @@ import type { Ports } from '../src/server/ports.ts'
 import { Server } from '../src/server/server.ts'
 import type { TlsServerOptions } from '../src/server/tls-options.ts'
 import { trimMemory } from '../src/server/trim.ts'
+import type { System } from '../src/system/system.ts'
 import { websocketAddress } from '../src/server/websocket-options.ts'
 import { bannerLines } from './banner.ts'
 import { sourcesOf, type Viewed } from './monitoring.ts'
@@ -35,6 +36,8 @@ export interface RoomsParts {
   readonly turn: Turn
   readonly productVersion: string
   readonly configFile: string | null
+  /** Reads the config file again; why not, or null. */
+  reload(): string | null
 }
 
 export class Rooms {
@@ -43,6 +46,7 @@ export class Rooms {
   jetstream: JetStream | null = null
   mqtt: MqttGateway | null = null
   websocket: WebSocketListener | null = null
+  system: System | null = null
   readonly health: HealthSource
   /** The rooms that run, for monitoring. */
   readonly views = new Map<string, Viewed>()
@@ -81,10 +85,13 @@ export class Rooms {
     await this.#startStore()
     await this.#startMqtt()
     await this.#startSources()
+    await this.#startSystem()
     await trimMemory()
     await this.#startClients()
     await this.#startWebSocket()
     await this.#startHubs()
+    // First of all: whoever listens still hears of it.
+    this.#closers.add({ close: () => this.system?.close() })
     this.#isReady = true
   }
 
@@ -208,7 +215,13 @@ export class Rooms {
     // Without the store it would be a config error.
     if (options.mqtt === null || jetstream === null) return
     const { newMqttGateway } = await import('./mqtt-room.ts')
-    const mqtt = newMqttGateway(this.server, jetstream.store, options.mqtt)
+    const { mqttObserver } = await import('./system-room.ts')
+    const mqtt = newMqttGateway(
+      this.server,
+      jetstream.store,
+      options.mqtt,
+      mqttObserver(() => this.system),
+    )
     this.mqtt = mqtt
     const { host, port } = mqttAddress(options.mqtt) ?? { host: '', port: 0 }
     this.#closers.add(mqtt)
@@ -251,6 +264,28 @@ export class Rooms {
     this.#closers.add(room)
     await room.start()
     this.views.set(name, room)
+  }
+
+  async #startSystem(): Promise<void> {
+    const { newSystem } = await import('./system-room.ts')
+    const { jetstream } = this.#parts.options
+    this.system = newSystem({
+      server: this.server,
+      sources: sourcesOf(this),
+      monitoring: () => this.#monitoring,
+      domain: jetstream?.domain ?? null,
+      hasJetStream: jetstream !== null,
+      jsz: query => this.#jsz(query),
+      reload: () => this.#parts.reload(),
+      kick: id => this.#kick(id),
+    })
+    this.system?.start()
+  }
+
+  #kick(id: number): boolean {
+    const link = this.leafNodes?.leafs.get(id) ?? this.mqtt?.connections.get(id)
+    link?.close('Kicked')
+    return link !== undefined
   }
 
   async #startClients(): Promise<void> {

@@ -70,6 +70,8 @@ export class Connection
   #silence: Timer | null = null
   #deadline: WriteDeadline | null = null
   #isHeldBack = false
+  /** Stays too: it knows what came in. */
+  #publisher: Publisher | null = null
   /** Stays when the connection is closed: acknowledgements may still wait for the disk. */
   #session: Session | null = null
 
@@ -131,11 +133,11 @@ export class Connection
   }
 
   get inMsgs(): number {
-    return this.#state.is === 'open' ? this.#state.publisher.inMsgs : 0
+    return this.#publisher?.inMsgs ?? 0
   }
 
   get inBytes(): number {
-    return this.#state.is === 'open' ? this.#state.publisher.inBytes : 0
+    return this.#publisher?.inBytes ?? 0
   }
 
   /** When something came last, by the wall clock. */
@@ -184,12 +186,12 @@ export class Connection
     const { log, counters } = this.#context
     if (log.debugOn) log.debug(`${this.label} - Client connection closed: ${reason}`)
     if (state.is === 'open') {
-      addTraffic(counters, state.publisher, this)
+      addTraffic(counters, this, this)
       this.#sessions.left(state.account, state.session)
       state.account.account.leave()
       if (state.will !== null) state.publisher.publishWill(state.will)
     }
-    this.#owner.closed(this)
+    this.#owner.closed(this, reason)
   }
 
   /** More waits than max_pending. Ends with the turn: a publish may be under way just now. */
@@ -357,6 +359,7 @@ export class Connection
     const { user } = connect
     if (identity === null) {
       const who = user === '' ? '' : ` - User "${user}"`
+      this.#owner.refused(this, user)
       return this.#refuseConnect(connackCodes.notAuthorized, `authentication error${who}`)
     }
     this.identity = identity
@@ -389,6 +392,7 @@ export class Connection
     const { account: door, retained } = account
     const publisher = new Publisher(this.#context, this, door, retained, permissions)
     this.#session = session
+    this.#publisher = publisher
     this.#state = { is: 'open', account, session, publisher, will: connect.will }
     this.keepaliveMs = connect.keepaliveS * 1000 * keepaliveGrace
     if (this.keepaliveMs > 0) this.#watchSilence()
@@ -396,6 +400,7 @@ export class Connection
     if (log.debugOn) log.debug(`${this.label} - Client connected`)
     // CONNACK is the first packet the client gets [MQTT-3.2.0-1].
     this.#send(packets.connack(connackCodes.accepted, isPresent))
+    this.#owner.opened(this)
     session.attach(this, permissions)
     session.resume()
   }
@@ -428,12 +433,7 @@ export class Connection
         ),
       )
       for (const filter of wanted) {
-        if (filter === null || !filter.isActive) continue
-        for (const retained of account.retained.matching(filter.filter, filter.pattern)) {
-          if (session.permissions?.mayReceive(retained.subject) === false) continue
-          const qos = retained.qos === 0 ? 0 : filter.qos
-          session.deliverRetained(retained.topic, retained.payload, qos)
-        }
+        if (filter?.isActive) session.deliverAllRetained(account.retained, filter)
       }
     })
   }

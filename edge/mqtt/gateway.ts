@@ -19,6 +19,13 @@ import type { ConnectionOwner, Line } from './line.ts'
 import { type MqttOptions, mqttAddress } from './options.ts'
 import { Sessions } from './sessions.ts'
 
+/** The system account's events. */
+export interface MqttObserver {
+  opened(connection: Connection): void
+  refused(connection: Connection, user: string): void
+  closed(connection: Connection, reason: string): void
+}
+
 export interface MqttParts {
   readonly options: MqttOptions
   /** The server's own bounds: max_payload, max_pending, write_deadline. */
@@ -31,6 +38,8 @@ export interface MqttParts {
   readonly pressure: Pressure
   readonly authenticate: ServerCheck
   account(name: string): Account
+  /** Somebody who must know of clients that come and go. */
+  readonly observer?: MqttObserver
   /** Connection ids are the server's: unique among all kinds. */
   nextId(): number
 }
@@ -148,8 +157,17 @@ export class MqttGateway implements ConnectionOwner {
     old.close('Duplicate Client ID')
   }
 
-  closed(connection: Connection): void {
+  opened(connection: Connection): void {
+    this.#parts.observer?.opened(connection)
+  }
+
+  refused(connection: Connection, user: string): void {
+    this.#parts.observer?.refused(connection, user)
+  }
+
+  closed(connection: Connection, reason: string): void {
     this.connections.delete(connection.id)
+    this.#parts.observer?.closed(connection, reason)
     const { identity, clientId } = connection
     if (identity === null) return
     const key = keyOf(identity.account, clientId)

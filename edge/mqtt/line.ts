@@ -20,7 +20,11 @@ export type Line = Pick<LinkSocket, 'host' | 'port' | keyof ByteSink> & {
 export interface ConnectionOwner {
   /** Closes the connection that has this client id in this account, if there is one. */
   takeOver(account: string, clientId: string, by: Connection): void
-  closed(connection: Connection): void
+  /** It has logged in. */
+  opened(connection: Connection): void
+  /** Its credentials were not good enough; `user` is who it said it was. */
+  refused(connection: Connection, user: string): void
+  closed(connection: Connection, reason: string): void
 }
 
 /** For a client that brings none [MQTT-3.1.3-6]. */

@@ -18,6 +18,7 @@ import { Filter, type FilterOwner } from './filter.ts'
 import type { KeptMessage, KeptSession } from './keeper.ts'
 import { wireTopic } from './packet.ts'
 import { publishedQos } from './publish-header.ts'
+import type { RetainedMessages } from './retain.ts'
 import { patternOfFilter, subjectOfTopic } from './topic.ts'
 
 /** The connection a session writes to. */
@@ -216,8 +217,15 @@ export class Session implements FilterOwner {
     }
   }
 
-  /** A retained message for a new subscription [MQTT-3.3.1-6]. */
-  deliverRetained(topic: string, payload: Buffer, qos: 0 | 1): void {
+  /** What is retained for a new subscription, as far as the user may read it [MQTT-3.3.1-6]. */
+  deliverAllRetained(all: RetainedMessages, { filter, pattern, qos: granted }: Filter): void {
+    for (const { topic, subject, payload, qos } of all.matching(filter, pattern)) {
+      if (this.permissions?.mayReceive(subject) === false) continue
+      this.#deliverRetained(topic, payload, qos === 0 ? 0 : granted)
+    }
+  }
+
+  #deliverRetained(topic: string, payload: Buffer, qos: 0 | 1): void {
     const wire = wireTopic(topic)
     if (wire === null) return
     if (qos === 1) this.#enqueue(topic, wire, payload, true, null)

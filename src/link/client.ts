@@ -383,9 +383,11 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     if (log.traceOn) traceOut(log, this, 'PING')
   }
 
-  /** An asynchronous INFO (lame duck, new connect URLs), for clients that understand it. */
-  sendInfo(): void {
-    if (this.options.protocol === 1) this.#outbox.appendText(this.#context.infoLine(this, null))
+  /** An asynchronous INFO (lame duck, new connect URLs); false: it is no client for that yet. */
+  sendInfo(change = (line: string) => line): boolean {
+    const isReady = this.options.protocol === 1 && !this.#owesConnectInfo
+    if (isReady) this.#outbox.appendText(change(this.#context.infoLine(this, null)))
+    return isReady
   }
 
   wentStale(): void {

@@ -53,6 +53,11 @@ export function infoLine(info: ServerInfo, to: Greeted, bound: Bound | null = nu
   return `INFO ${JSON.stringify(line)} \r\n`
 }
 
+/** The line for one client that shall go elsewhere, though the server stays. */
+export function withLameDuck(line: string): string {
+  return line.includes('"ldm":true') ? line : line.replace(/} \r\n$/, ',"ldm":true} \r\n')
+}
+
 /** What a client signs with its nkey: 11 random bytes as base64url, as nats-server has it. */
 export function newNonce(): string {
   return randomBytes(11).toString('base64url')

@@ -16,6 +16,11 @@ export class Query {
     this.#params = params
   }
 
+  /** The same with other values. */
+  with(values: Readonly<Record<string, string>>): Query {
+    return new Query(new URLSearchParams({ ...Object.fromEntries(this.#params), ...values }))
+  }
+
   /** '' when it is absent. */
   text(name: string): string {
     return this.#params.get(name) ?? ''

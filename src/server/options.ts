@@ -67,7 +67,13 @@ const listening = {
     type: 'string',
     default: systemAccountName,
     aliases: ['system'],
-    about: 'The account of the system: it has no streams.',
+    about: 'The account of the system, with its events and services: it has no streams.',
+  },
+  no_system_account: {
+    type: 'boolean',
+    default: false,
+    aliases: ['no_system', 'no_sys_acc'],
+    about: 'Without system_account there is no account of the system, and none of its services.',
   },
   no_auth_user: {
     type: 'string',
@@ -303,11 +309,6 @@ const notOurs = {
   resolver_preload: { type: 'unsupported', about: 'There are no account JWTs.' },
   resolver_tls: { type: 'unsupported', about: 'There are no account JWTs.' },
   resolver_pinned_accounts: { type: 'unsupported', about: 'There are no account JWTs.' },
-  no_system_account: {
-    type: 'unsupported',
-    aliases: ['no_system', 'no_sys_acc'],
-    about: 'There is always a system account.',
-  },
   default_sentinel: { type: 'unsupported', about: 'There are no user JWTs.' },
   default_js_domain: { type: 'unsupported', about: 'There is one domain.' },
   https: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },

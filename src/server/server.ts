@@ -3,7 +3,13 @@
 
 import type { Socket } from 'node:net'
 import type { TLSSocketOptions } from 'node:tls'
-import { Account, type AccountLimits, globalAccountName, noLimits } from '../account/account.ts'
+import {
+  Account,
+  type AccountLimits,
+  globalAccountName,
+  noLimits,
+  systemAccountName,
+} from '../account/account.ts'
 import {
   type Authorization,
   authenticate,
@@ -71,6 +77,10 @@ export interface ServerObserver {
   opened(client: Client): void
   /** Its credentials were not good enough; `closed` follows. */
   refused(client: Client, reason: string): void
+  /** There is an account that was not there before. */
+  accountMade(account: Account): void
+  /** We stop accepting clients. */
+  lameDuck(): void
   closed(client: Client, reason: string): void
 }
 
@@ -147,14 +157,21 @@ export class Server {
     if (!account) {
       account = new Account(name)
       this.accounts.set(name, account)
+      for (const observer of this.observers) observer.accountMade(account)
     }
     return account
   }
 
+  /** null: the config wants none. */
+  get systemAccount(): Account | null {
+    const { system_account: name, no_system_account: isUnwanted } = this.options
+    return isUnwanted && name === systemAccountName ? null : this.account(name)
+  }
+
   /** Makes the accounts of the config and gives all their limits. */
   #configureAccounts(): void {
-    const { accounts, system_account: system } = this.options
-    this.account(system).isSystem = true
+    const { accounts } = this.options
+    if (this.systemAccount !== null) this.systemAccount.isSystem = true
     for (const name of accounts?.keys() ?? []) this.account(name)
     for (const [name, account] of this.accounts) {
       const limits = accounts?.get(name)?.limits
@@ -195,6 +212,7 @@ export class Server {
   enterLameDuck(): void {
     this.#isLameDuck = true
     this.#closeListeners()
+    this.#tell(observer => observer.lameDuck())
     for (const client of this.clients.values()) client.sendInfo()
   }
 

@@ -1,0 +1,123 @@
+// What the system account is told of connections: that they came, went, or were refused, and how
+// many an account has (reference 5.5). A text is made only when somebody listens.
+
+import { newNuid } from '../base/nuid.ts'
+import type { Timer } from '../base/clock.ts'
+import { timeText } from '../monitor/json.ts'
+import { clientBlock, type Seen } from './client-block.ts'
+import type { Header } from './header.ts'
+import type { SystemHost } from './host.ts'
+import { accountStat } from './views.ts'
+import type { Voice } from './voice.ts'
+
+/** An account with connections says how many it has at least this often. */
+const countsMs = 30_000
+const typePrefix = 'io.nats.server.advisory.v1.'
+
+export class Events {
+  readonly #host: SystemHost
+  readonly #voice: Voice
+  readonly #header: Header
+  #timer: Timer | null = null
+
+  constructor(host: SystemHost, voice: Voice, header: Header) {
+    this.#host = host
+    this.#voice = voice
+    this.#header = header
+  }
+
+  start(): void {
+    this.#timer = this.#host.clock.every(countsMs, () => this.#countAll())
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+  }
+
+  /** It has logged in. */
+  opened(seen: Seen): void {
+    this.#count(seen.account)
+    const subject = `$SYS.ACCOUNT.${seen.account}.CONNECT`
+    if (!this.#voice.hears(subject)) return
+    this.#voice.say(subject, {
+      ...this.#head('client_connect'),
+      server: this.#header.next(),
+      client: clientBlock(seen, null),
+    })
+  }
+
+  closed(seen: Seen, reason: string): void {
+    this.#count(seen.account)
+    this.#gone(`$SYS.ACCOUNT.${seen.account}.DISCONNECT`, seen, reason)
+  }
+
+  /** Its credentials were not good enough. */
+  refused(seen: Seen, reason: string): void {
+    this.#gone(`$SYS.SERVER.${this.#header.id().id}.CLIENT.AUTH.ERR`, seen, reason)
+  }
+
+  /** The account that a refused user would have been in hears of it too. */
+  refusedIn(account: string, seen: Seen, reason: string): void {
+    const found = this.#host.accounts.get(account)
+    const subject = '$SYS.ACCOUNT.CLIENT.AUTH.ERR'
+    if (!found || !this.#voice.hears(subject, found)) return
+    this.#voice.say(subject, this.#disconnect({ ...seen, account }, reason), found)
+  }
+
+  /** A leaf node has come: other clusters may have to know. */
+  leafOpened(account: string): void {
+    const subject = `$SYS.ACCOUNT.${account}.LEAFNODE.CONNECT`
+    if (!this.#voice.hears(subject)) return
+    this.#voice.say(subject, { server: this.#header.next(), acc: account })
+  }
+
+  /** What `$SYS.ACCOUNT.<acc>.SERVER.CONNS` says; null: there is no such account. */
+  counts(account: string): object | null {
+    const stat = accountStat(this.#host, account)
+    if (stat === null) return null
+    return { ...this.#head('account_connections'), server: this.#header.next(), ...stat }
+  }
+
+  #gone(subject: string, seen: Seen, reason: string): void {
+    if (this.#voice.hears(subject)) this.#voice.say(subject, this.#disconnect(seen, reason))
+  }
+
+  #disconnect(seen: Seen, reason: string): object {
+    return {
+      ...this.#head('client_disconnect'),
+      server: this.#header.next(),
+      client: clientBlock(seen, this.#host.clock.wallMs()),
+      sent: { msgs: seen.inMsgs, bytes: seen.inBytes },
+      received: { msgs: seen.outMsgs, bytes: seen.outBytes },
+      reason,
+    }
+  }
+
+  /** Under its old and its new name; everybody's account does not count, as in nats-server. */
+  #count(account: string): void {
+    if (account === uncountedAccount) return
+    for (const subject of countSubjects(account)) {
+      if (!this.#voice.hears(subject)) continue
+      const body = this.counts(account)
+      if (body !== null) this.#voice.say(subject, body)
+    }
+  }
+
+  #countAll(): void {
+    for (const { name, connections } of this.#host.accounts.values()) {
+      if (connections > 0) this.#count(name)
+    }
+  }
+
+  #head(type: string): object {
+    const { clock } = this.#host
+    return { type: typePrefix + type, id: newNuid(), timestamp: timeText(clock.wallMs()) }
+  }
+}
+
+const uncountedAccount = '$G'
+
+function countSubjects(account: string): readonly string[] {
+  return [`$SYS.SERVER.ACCOUNT.${account}.CONNS`, `$SYS.ACCOUNT.${account}.SERVER.CONNS`]
+}
