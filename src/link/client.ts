@@ -461,7 +461,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   }
 
   #notOpen(): void {
-    if (this.#state.is === 'handshake') this.violation(wireErrors.authorizationViolation)
+    if (this.#state.is === 'handshake') this.#rejected()
   }
 
   #rejected(): void {

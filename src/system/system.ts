@@ -91,13 +91,12 @@ export class System {
     if (this.#isRunning) this.#events.closed(seenClient(client), reason)
   }
 
-  refused(client: SeenClient, reason: string): void {
-    if (this.#isRunning) this.#events.refused(seenClient(client), reason)
-  }
-
-  /** A user was refused that an account would have had. */
-  refusedIn(account: string, client: SeenClient, reason: string): void {
-    if (this.#isRunning) this.#events.refusedIn(account, seenClient(client), reason)
+  /** `account` would have had the client; it hears of it too. */
+  refused(client: SeenClient, reason: string, account?: string): void {
+    if (!this.#isRunning) return
+    const seen = seenClient(client)
+    this.#events.refused(seen, reason)
+    this.#events.refusedIn(account ?? seen.account, seen, reason)
   }
 
   leafOpened(leaf: SeenLeaf): void {
