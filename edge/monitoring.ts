@@ -1,11 +1,11 @@
 // What monitoring sees: the rooms' fields in the shapes that src/monitor declares.
 
 import { newSubscription } from '../src/broker/post.ts'
-import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Subscription } from '../src/message.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shapes.ts'
+import type { LeafRoom } from '../src/server/leafnodes.ts'
 import type { Server } from '../src/server/server.ts'
 import { roomFamilies } from './metrics.ts'
 import type { Connection } from './mqtt/connection.ts'
@@ -19,7 +19,7 @@ export interface Viewed {
 /** The rooms that run, as far as monitoring is concerned; they appear as they start. */
 export interface MonitoredRooms {
   readonly server: Server
-  readonly leafNodes: LeafNodes | null
+  readonly leafs: LeafRoom | null
   readonly jetstream: { varz(): object; jsz(query: Query): object } | null
   readonly views: ReadonlyMap<string, Viewed>
   readonly mqtt: MqttGateway | null
@@ -35,9 +35,9 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
     mqttClients: () => mqttClients(rooms.mqtt),
     mqttTotals: () => rooms.mqtt?.counters ?? { ...nothing, connections: 0, slowConsumers: 0 },
     mqttOptions: () => mqttOptions(rooms.mqtt),
-    leafs: () => rooms.leafNodes?.view() ?? [],
-    leafTotals: () => rooms.leafNodes?.totals ?? nothing,
-    leafOptions: () => rooms.leafNodes?.optionsView() ?? {},
+    leafs: () => rooms.leafs?.nodes.view() ?? [],
+    leafTotals: () => rooms.leafs?.nodes.totals ?? nothing,
+    leafOptions: () => rooms.leafs?.varz() ?? {},
     websocketOptions: () => websocketOptions(rooms),
     websocketUrls: () => websocketUrls(rooms),
     jetstream: () => rooms.jetstream?.varz() ?? {},
@@ -46,7 +46,7 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
       roomFamilies({
         views: rooms.views,
         jetstream: rooms.jetstream,
-        remotes: rooms.server.options.leafnodes?.remotes.length ?? 0,
+        remotes: rooms.server.options.leafnodes.remotes.length,
       }),
     configLoadedWallMs: () => rooms.configLoadedWallMs,
   }

@@ -5,6 +5,7 @@ import type { Block, Values } from '../src/server/option.ts'
 import { serverBlock } from '../src/server/options.ts'
 import { globalAccountName, systemAccountName } from '../src/account/account.ts'
 import type { Flags } from '../src/server/flags.ts'
+import { leafAccounts } from '../src/server/leafnode-options.ts'
 import { mqttBlock } from './mqtt/options.ts'
 import { schedulesRow } from './schedule/options.ts'
 import { serialRow } from './serial/options.ts'
@@ -70,7 +71,7 @@ function namedAccounts(options: EdgeOptions): readonly string[] {
   return [
     ...(options.serial?.ports ?? []).map(port => port.account),
     ...options.schedules.map(schedule => schedule.account),
-    ...(options.leafnodes?.remotes ?? []).map(remote => remote.account),
+    ...leafAccounts(options.leafnodes),
     options.telemetry?.account ?? globalAccountName,
     options.mqtt?.account ?? globalAccountName,
   ]

@@ -1,6 +1,7 @@
 // The composition: which rooms there are, what each is given, in which order they start.
 //
-//   monitoring → store → MQTT → serial, telemetry, schedules → system → clients → WebSocket → hubs
+//   monitoring → store → MQTT → serial, telemetry, schedules → system → leaf nodes → clients →
+//   WebSocket → hubs
 //
 // Closing goes the other way. A room is imported only when the config asks for it: every module
 // costs memory.
@@ -12,10 +13,11 @@ import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
 import { secureOptions } from '../src/link/listener.ts'
-import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
+import { leafAddress } from '../src/server/leafnode-options.ts'
+import type { LeafRoom } from '../src/server/leafnodes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { Server } from '../src/server/server.ts'
 import type { TlsServerOptions } from '../src/server/tls-options.ts'
@@ -42,7 +44,7 @@ export interface RoomsParts {
 
 export class Rooms {
   readonly server: Server
-  leafNodes: LeafNodes | null = null
+  leafs: LeafRoom | null = null
   jetstream: JetStream | null = null
   mqtt: MqttGateway | null = null
   websocket: WebSocketListener | null = null
@@ -87,9 +89,10 @@ export class Rooms {
     await this.#startSources()
     await this.#startSystem()
     await trimMemory()
+    await this.#startLeafs()
     await this.#startClients()
     await this.#startWebSocket()
-    await this.#startHubs()
+    this.leafs?.nodes.start()
     // First of all: whoever listens still hears of it.
     this.#closers.add({ close: () => this.system?.close() })
     this.#isReady = true
@@ -102,7 +105,8 @@ export class Rooms {
 
   /** Throws when options cannot work: an unreadable certificate. */
   verify(options: EdgeOptions): void {
-    for (const tls of [options.tls, options.mqtt?.tls, options.websocket?.tls]) {
+    const { mqtt, websocket, leafnodes } = options
+    for (const tls of [options.tls, mqtt?.tls, websocket?.tls, leafnodes.tls]) {
       if (tls) verifyTls(tls)
     }
     const [before, after] = [this.#parts.options, options].map(storedAccounts)
@@ -115,6 +119,8 @@ export class Rooms {
     const before = this.server.options
     this.server.reload(options)
     this.mqtt?.renewTls()
+    if (this.leafs !== null) this.leafs.reload(options.leafnodes)
+    else if (this.#isReady) void this.#startLeafs().then(() => this.leafs?.nodes.start())
     // An MQTT client shows its password only once: it has to come again and show it.
     const areSame =
       isDeepStrictEqual(before.authorization, options.authorization) &&
@@ -314,34 +320,23 @@ export class Rooms {
     this.websocket = listener
   }
 
-  async #startHubs(): Promise<void> {
+  async #startLeafs(): Promise<void> {
     const { options } = this.#parts
-    if (options.leafnodes === null || options.leafnodes.remotes.length === 0) return
-    const { LeafNodes } = await import('../src/link/leaf/nodes.ts')
-    const { server } = this
-    const leafNodes = new LeafNodes({
-      links: server.links,
-      options: options.leafnodes,
-      reports: {
-        get connectErrors() {
-          return server.options.connect_error_reports
-        },
-        get reconnectErrors() {
-          return server.options.reconnect_error_reports
-        },
-      },
-      identity: {
-        id: server.id,
-        name: server.name,
-        version: server.version,
-        domain: options.jetstream?.domain ?? '',
-        jetstream: options.jetstream !== null,
-      },
-      nextId: () => server.nextId(),
+    const { leafnodes } = this.server.options
+    const isOpen = options.websocket !== null && leafAddress(leafnodes) !== null
+    if (leafnodes.remotes.length === 0 && leafAddress(leafnodes) === null) return
+    const { newLeafRoom } = await import('../src/server/leafnodes.ts')
+    const room = newLeafRoom(this.server, options.jetstream, isOpen)
+    this.leafs = room
+    this.#closers.add(room.nodes)
+    const { listener } = room
+    if (listener === null) return
+    this.server.listeners.add(listener)
+    await listener.start().catch((error: NodeJS.ErrnoException) => {
+      const { host, port } = leafAddress(leafnodes) ?? { host: '', port: 0 }
+      const why = listenError(error, host, port)
+      throw new Error(`Error listening on leafnode port: ${port} - ${why}`)
     })
-    this.leafNodes = leafNodes
-    this.#closers.add(leafNodes)
-    leafNodes.start()
   }
 
   #newHealth(): HealthSource {

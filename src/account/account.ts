@@ -12,6 +12,8 @@ export const systemAccountName = '$SYS'
 export interface AccountLimits {
   /** Of all its users, NATS and MQTT. */
   readonly connectionsMax: number
+  /** Leaf-node connections of it, those we dial too. */
+  readonly leafsMax: number
   /** Of one connection. */
   readonly subscriptionsMax: number
   readonly payloadBytesMax: number
@@ -19,6 +21,7 @@ export interface AccountLimits {
 
 export const noLimits: AccountLimits = {
   connectionsMax: Number.POSITIVE_INFINITY,
+  leafsMax: Number.POSITIVE_INFINITY,
   subscriptionsMax: Number.POSITIVE_INFINITY,
   payloadBytesMax: Number.POSITIVE_INFINITY,
 }
@@ -30,6 +33,8 @@ export class Account {
   isSystem = false
   /** How many connections are in it now. */
   connections = 0
+  /** Leaf nodes joined to it now. */
+  leafs = 0
   readonly #watchers = new Set<InterestWatcher>()
 
   constructor(name: string) {
@@ -45,6 +50,17 @@ export class Account {
 
   leave(): void {
     this.connections--
+  }
+
+  /** A leaf node comes; false when there is no room for it. */
+  enterLeaf(): boolean {
+    if (this.leafs >= this.limits.leafsMax) return false
+    this.leafs++
+    return true
+  }
+
+  leaveLeaf(): void {
+    this.leafs--
   }
 
   subscribe(subscription: Subscription): void {

@@ -32,9 +32,11 @@ const limitsBlock = {
       'Size of a message with its headers, of NATS clients; the lower of it and the server’s counts.',
   },
   max_leafnodes: {
-    type: 'ignored',
+    type: 'integer',
+    default: -1,
+    min: -1,
     aliases: ['max_leafs'],
-    about: 'Leaf nodes do not connect here.',
+    about: 'Leaf-node connections of the account, those we dial too; -1 = unlimited.',
   },
 } as const satisfies Block
 

@@ -8,7 +8,8 @@ import { systemAccountName } from '../account/account.ts'
 import { accountsRow } from './account-options.ts'
 import { authorizationBlock, verifyAuthorization } from './auth-options.ts'
 import type { Block, Values } from './option.ts'
-import { clusterBlock, leafnodesBlock, verifyCluster, verifyLeafnodes } from './peer-options.ts'
+import { leafnodesBlock, verifyLeafnodes } from './leafnode-options.ts'
+import { clusterBlock, verifyCluster } from './peer-options.ts'
 import { tlsServerBlock } from './tls-options.ts'
 import { verifyWebSocket, websocketBlock } from './websocket-options.ts'
 
@@ -90,9 +91,10 @@ const listening = {
   leafnodes: {
     type: 'block',
     block: leafnodesBlock,
+    always: true,
     verify: verifyLeafnodes,
     aliases: ['leaf'],
-    about: 'Leaf-node connections: the way to a central cluster.',
+    about: 'Leaf-node connections: the way to a central cluster, and a listener for other edges.',
   },
   cluster: {
     type: 'block',

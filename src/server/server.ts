@@ -382,6 +382,7 @@ function accountLimitsOf(limits: AccountOptions['limits']): AccountLimits {
   const bound = (max: number) => (max < 0 ? Number.POSITIVE_INFINITY : max)
   return {
     connectionsMax: bound(limits.max_connections),
+    leafsMax: bound(limits.max_leafnodes),
     subscriptionsMax: bound(limits.max_subscriptions),
     payloadBytesMax: bound(limits.max_payload),
   }

@@ -68,15 +68,20 @@ export class EdgeLeaf {
       options: {
         remotes: remotes.map(remote => ({ ...remoteDefaults, ...remote })),
         reconnect: options.reconnectMs ?? 50,
+        dial_timeout: null,
+        isolate_leafnode_interest: false,
       },
       reports: { connectErrors: 3600, reconnectErrors: 1 },
       identity: {
         id: createNKey('server').publicKey,
         name: options.name ?? 'edge',
         version: '2.10.27',
+        cluster: options.name ?? 'edge',
         domain: options.domain ?? '',
         jetstream: options.jetstream ?? false,
       },
+      writes: { deadlineMs: null },
+      door: null,
       nextId: () => ++this.#lastId,
     })
   }
@@ -184,6 +189,14 @@ export const remoteDefaults: RemoteOptions = {
   deny_exports: [],
   no_randomize: false,
   first_info_timeout: 2000,
+  dial_timeout: null,
+  disabled: false,
+  ignore_discovered_servers: false,
+  isolate_leafnode_interest: false,
+  request_isolation: false,
+  ws_compression: false,
+  ws_no_masking: false,
+  proxy: null,
 }
 
 const localOrigin: Origin = { kind: 'client', sink: null, echo: true, permissions: null }

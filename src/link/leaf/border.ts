@@ -3,8 +3,8 @@
 
 import type { Account } from '../../account/account.ts'
 import type { InterestWatcher, Subscription } from '../../message.ts'
-import type { HubInfo, LeafIdentity } from './handshake.ts'
-import { LeafInterest } from './interest.ts'
+import type { LeafIdentity, LeafPeer } from './handshake.ts'
+import { type InterestLines, LeafInterest } from './interest.ts'
 import {
   everything,
   jetstreamDenies,
@@ -35,32 +35,32 @@ export class LeafBorder implements InterestWatcher {
 
   constructor(
     options: BorderOptions,
-    send: (line: string) => void,
+    lines: InterestLines,
     forwards: (subscription: Subscription) => boolean,
   ) {
     this.#options = options
-    this.#interest = new LeafInterest(send)
+    this.#interest = new LeafInterest(lines)
     this.#forwards = forwards
   }
 
   /** Are the two JetStreams one, by their domain's name? */
-  sharesDomain(info: HubInfo): boolean {
+  sharesDomain(peer: LeafPeer): boolean {
     const { identity } = this.#options
-    return identity.jetstream && identity.domain === info.domain
+    return identity.jetstream && identity.domain === peer.domain
   }
 
   /** Takes the lists of an INFO; an open border is told at once. */
-  inform(info: HubInfo): void {
-    if (info.imports === null && info.exports === null) return
-    this.#imports = info.imports ?? everything
-    this.#exports = info.exports ?? everything
-    if (this.#isOpen) this.open(info)
+  inform(peer: LeafPeer): void {
+    if (peer.imports === null && peer.exports === null) return
+    this.#imports = peer.imports ?? everything
+    this.#exports = peer.exports ?? everything
+    if (this.#isOpen) this.open(peer)
   }
 
   /** Settles what may cross, and tells the peer all that we want. */
-  open(info: HubInfo): void {
+  open(peer: LeafPeer): void {
     const { account, identity, denyExports, denyImports, loopSubject } = this.#options
-    const domain = identity.jetstream && !this.sharesDomain(info) ? identity.domain : ''
+    const domain = identity.jetstream && !this.sharesDomain(peer) ? identity.domain : ''
     const denies = jetstreamDenies(account.isSystem, domain)
     this.#permissions = new LeafPermissions(
       withDenies(this.#imports, [...denyImports, ...denies.both]),
@@ -72,6 +72,11 @@ export class LeafBorder implements InterestWatcher {
 
   close(): void {
     this.#isOpen = false
+  }
+
+  /** The way out is free again: goes on with a list that was too long for it. */
+  resume(): void {
+    if (this.#isOpen) this.#interest.resume()
   }
 
   maySend(subject: string): boolean {

@@ -1,11 +1,16 @@
-// Reaching a hub: TCP, TLS before or after the hub's INFO, and that INFO (reference 4.6, 4.8).
+// Reaching a hub: TCP or a way through a proxy, TLS before or after the hub's INFO, WebSocket where
+// the url says so, and that INFO (reference 4.6, 4.8).
 // Failures are values, in the words Go has for them, as people search logs for those.
 
 import { readFileSync } from 'node:fs'
 import { connect, isIP, type Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
-import { type HubInfo, readHubInfo } from './handshake.ts'
+import { type ClientSocket, LinkSocket } from '../socket.ts'
+import { type HubInfo, infoBytesMax, infoOf } from './handshake.ts'
+import { happened } from './happened.ts'
+import { tunnel } from './proxy.ts'
+import type { WebSocketTarget } from './websocket.ts'
 
 /** The `tls` block of a remote. */
 export interface DialTls {
@@ -25,6 +30,8 @@ export interface Target {
   readonly tlsName: string
   /** null: TLS only when the hub's INFO demands it. */
   readonly tls: DialTls | null
+  /** null: plain TCP. */
+  readonly webSocket: WebSocketTarget | null
 }
 
 export interface DialTimes {
@@ -33,7 +40,13 @@ export interface DialTimes {
 }
 
 export type Dialled =
-  | { readonly is: 'connected'; readonly socket: Socket; readonly info: HubInfo }
+  | {
+      readonly is: 'connected'
+      readonly socket: ClientSocket
+      readonly info: HubInfo
+      /** It has gone already, while nobody looked. */
+      readonly isGone: boolean
+    }
   | { readonly is: 'failed'; readonly error: string; readonly reached: boolean }
 
 export const tlsDefaults: DialTls = {
@@ -46,8 +59,6 @@ export const tlsDefaults: DialTls = {
   handshake_first: false,
 }
 
-const infoBytesMax = 64 * 1024
-
 /**
  * Connects and waits for the first INFO. The socket comes back paused, with whatever followed
  * INFO still in it. Aborting the signal closes what was opened.
@@ -58,11 +69,12 @@ export async function dial(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Dialled> {
-  const { host, port, tls } = target
-  const where = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+  const { host, port, tls, webSocket } = target
+  const proxy = webSocket?.proxy ?? null
+  const where = hostPort(host, port)
+  const to = proxy === null ? { host, port } : proxy.address
   let socket = connect({
-    host,
-    port,
+    ...to,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
@@ -77,13 +89,28 @@ export async function dial(
     return { is: 'failed', error: signal.aborted ? 'aborted' : error, reached }
   }
   try {
-    const refused = await happened(socket, 'connect', times.connectMsMax, clock)
+    const connectMsMax = proxy?.timeout ?? times.connectMsMax
+    const refused = await happened(socket, 'connect', connectMsMax, clock)
+    if (refused !== '' && proxy !== null) return fail(`failed to connect to proxy: ${refused}`)
     if (refused !== '') return fail(`dial tcp ${where}: ${refused}`)
+    if (proxy !== null) {
+      const through = await tunnel(socket, proxy, where, clock)
+      if (typeof through === 'string') return fail(through)
+      socket = through
+    }
     reached = true
-    if (tls?.handshake_first) {
+    if (tls?.handshake_first || (webSocket !== null && tls !== null)) {
       const secured = await secure(socket, target, tls, clock)
       if (typeof secured === 'string') return fail(secured)
       socket = secured
+    }
+    if (webSocket !== null) {
+      const { openWebSocket } = await import('./websocket.ts')
+      const opened = await openWebSocket(socket, webSocket, where, times.firstInfoMsMax, clock)
+      if (typeof opened === 'string') return fail(opened)
+      if (!opened.info.isLeafPort) return fail('attempted to connect to wrong port')
+      if (signal.aborted) return fail('aborted')
+      return { is: 'connected', ...opened, isGone: socket.destroyed }
     }
     const info = await firstInfo(socket, times.firstInfoMsMax, clock)
     if (typeof info === 'string') return fail(info)
@@ -94,26 +121,14 @@ export async function dial(
       socket = secured
     }
     if (signal.aborted) return fail('aborted')
-    return { is: 'connected', socket, info }
+    return { is: 'connected', socket: new LinkSocket(socket), info, isGone: socket.destroyed }
   } finally {
     signal.removeEventListener('abort', abort)
   }
 }
 
-/** Waits for the event; '' when it came, else what came instead. */
-function happened(socket: Socket, event: string, msMax: number, clock: Clock): Promise<string> {
-  return new Promise(resolve => {
-    const finish = (error: string) => {
-      timer.cancel()
-      socket.off(event, onEvent).off('error', onError).off('close', onClose)
-      resolve(error)
-    }
-    const onEvent = () => finish('')
-    const onError = (error: Error) => finish(inGoWords(error))
-    const onClose = () => finish('EOF')
-    const timer = clock.after(msMax, () => finish('i/o timeout'))
-    socket.on(event, onEvent).on('error', onError).on('close', onClose)
-  })
+export function hostPort(host: string, port: number): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /** Reads up to the first line's end and leaves the rest in the socket. */
@@ -125,11 +140,9 @@ async function firstInfo(socket: Socket, msMax: number, clock: Clock): Promise<H
     if (chunk !== null) bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
     const lineEnd = bytes.indexOf(0x0a)
     if (lineEnd >= 0) {
-      const line = bytes.subarray(0, lineEnd).toString('utf8').trim()
       const rest = bytes.subarray(lineEnd + 1)
       if (rest.length > 0) socket.unshift(rest)
-      const info = /^INFO\s/i.test(line) ? readHubInfo(line.slice(5)) : null
-      return info ?? `expected INFO, got ${JSON.stringify(line.slice(0, 64))}`
+      return infoOf(bytes.subarray(0, lineEnd))
     }
     if (bytes.length > infoBytesMax) return 'INFO line too long'
     const leftMs = deadlineMs - clock.monotonicMs()
@@ -169,20 +182,4 @@ async function secure(
   if (refused === '') return secured
   secured.destroy()
   return `TLS leafnode handshake error: ${refused}`
-}
-
-const goWords: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connect: connection refused',
-  ECONNRESET: 'read: connection reset by peer',
-  EHOSTUNREACH: 'connect: no route to host',
-  ENETUNREACH: 'connect: network is unreachable',
-  ETIMEDOUT: 'connect: connection timed out',
-  EPIPE: 'write: broken pipe',
-  ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'server misbehaving',
-}
-
-function inGoWords(error: Error): string {
-  const { code } = error as NodeJS.ErrnoException
-  return (code === undefined ? undefined : goWords[code]) ?? error.message
 }

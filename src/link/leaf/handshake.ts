@@ -4,27 +4,44 @@ import { type NKey, readSeed } from '../../account/nkey.ts'
 import { readCreds } from '../../account/creds.ts'
 import type { SubjectLists } from './permissions.ts'
 
-/** What INFO tells; absent fields have the value that means "not said". */
-export interface HubInfo {
-  readonly serverId: string
-  /** Servers before 2.2 say no name: then it is the id. */
+/** What the other end of a link has said of itself; '' = not said. */
+export interface LeafPeer {
+  /** Servers before 2.2 say no name in INFO: then it is the id. */
   readonly name: string
   readonly cluster: string
   readonly domain: string
-  readonly nonce: string
   readonly headers: boolean
-  readonly tlsRequired: boolean
   readonly payloadBytesMax: number
+  /** What may go to a spoke, and come from it, as its user's permissions say. */
+  readonly imports: SubjectLists | null
+  readonly exports: SubjectLists | null
+}
+
+/** What INFO tells; absent fields have the value that means "not said". */
+export interface HubInfo extends LeafPeer {
+  readonly serverId: string
+  readonly nonce: string
+  readonly tlsRequired: boolean
   readonly leafUrls: readonly string[]
+  /** Where the hub's cluster listens for WebSocket. */
+  readonly webSocketUrls: readonly string[]
   /** A second INFO will follow CONNECT (since 2.2.2). */
   readonly infoOnConnect: boolean
   /** This is that second INFO. */
   readonly connectInfo: boolean
   readonly remoteAccount: string
-  readonly imports: SubjectLists | null
-  readonly exports: SubjectLists | null
   /** A client port tells our address, a route port no id; 2.15 may leave out its own urls. */
   readonly isLeafPort: boolean
+}
+
+/** INFO lists the addresses of a whole cluster; nothing else comes near. */
+export const infoBytesMax = 64 * 1024
+
+/** What a hub says first; or what is wrong with it. */
+export function infoOf(bytes: Buffer): HubInfo | string {
+  const line = bytes.toString('utf8').trim()
+  const info = /^INFO\s/i.test(line) ? readHubInfo(line.slice(5)) : null
+  return info ?? `expected INFO, got ${JSON.stringify(line.slice(0, 64))}`
 }
 
 /** Reads an INFO's JSON; null when it is no object. */
@@ -50,6 +67,7 @@ export function readHubInfo(json: string): HubInfo | null {
     payloadBytesMax:
       typeof bytesMax === 'number' && bytesMax > 0 ? bytesMax : Number.POSITIVE_INFINITY,
     leafUrls: texts(urls) ?? [],
+    webSocketUrls: texts(fields.ws_connect_urls) ?? [],
     infoOnConnect: fields.info_on_connect === true,
     connectInfo: fields.connect_info === true,
     remoteAccount: text('remote_account'),
@@ -65,11 +83,11 @@ function listsOf(value: unknown): SubjectLists | null {
   return isRecord(value) ? { allow: texts(value.allow), deny: texts(value.deny) ?? [] } : null
 }
 
-function texts(value: unknown): readonly string[] | null {
+export function texts(value: unknown): readonly string[] | null {
   return Array.isArray(value) ? value.filter(item => typeof item === 'string') : null
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
@@ -78,6 +96,8 @@ export interface LeafIdentity {
   readonly id: string
   readonly name: string
   readonly version: string
+  /** A server that is in no cluster is a cluster of its own, called as itself. */
+  readonly cluster: string
   /** '' = none. */
   readonly domain: string
   readonly jetstream: boolean
@@ -100,6 +120,8 @@ export interface LeafConnect {
   readonly account: string
   readonly isHub: boolean
   readonly denyImports: readonly string[]
+  /** Other leafs' interest is of no use to us. */
+  readonly isolate: boolean
 }
 
 /** Our CONNECT line, or what is wrong with the credentials: `{ error }`. */
@@ -121,11 +143,11 @@ export function connectLine(
     ...(identity.domain === '' ? {} : { domain: identity.domain }),
     name: identity.name,
     ...(connect.isHub ? { is_hub: true } : {}),
-    // A server that is in no cluster is a cluster of its own, called as itself.
-    cluster: identity.name,
+    cluster: identity.cluster,
     headers: true,
     ...(identity.jetstream ? { jetstream: true } : {}),
     ...(connect.denyImports.length === 0 ? {} : { deny_pub: connect.denyImports }),
+    ...(connect.isolate ? { isolate: true } : {}),
     remote_account: connect.account,
     protocol: 1,
   }

@@ -1,5 +1,8 @@
 // What this side of a leaf connection has told the other side it is interested in: one count a
 // subject, or a subject and queue, and LS+ and LS- when it begins, changes its weight or ends.
+//
+// A hub's whole list may be larger than what an outbox may hold: it goes out piece by piece, as
+// fast as the other side takes it.
 
 import type { Subscription } from '../../message.ts'
 
@@ -8,14 +11,25 @@ interface Entry {
   readonly queue: string
   /** Subscriptions; for a queue, the members behind them, which is the weight told. */
   count: number
+  /** The other side has been told. */
+  isTold: boolean
+}
+
+/** Where the lines go. */
+export interface InterestLines {
+  send(line: string): void
+  /** So much waits there that the rest of a list has to wait too. */
+  readonly isFull: boolean
 }
 
 export class LeafInterest {
-  readonly #send: (line: string) => void
+  readonly #lines: InterestLines
   #entries = new Map<string, Entry>()
+  /** Where telling the whole list goes on; null when it is told. */
+  #untold: Iterator<Entry> | null = null
 
-  constructor(send: (line: string) => void) {
-    this.#send = send
+  constructor(lines: InterestLines) {
+    this.#lines = lines
   }
 
   /** Subjects and queues the other side knows of. */
@@ -25,10 +39,14 @@ export class LeafInterest {
 
   add(subject: string, queue: string, weight: number): void {
     const known = this.#entries.get(keyOf(subject, queue))
-    if (known) known.count += weight
-    else this.#entries.set(keyOf(subject, queue), { subject, queue, count: weight })
-    const entry = known ?? { subject, queue, count: weight }
-    if (!known || queue !== '') this.#send(plusLine(entry))
+    if (known) {
+      known.count += weight
+      if (queue !== '' && known.isTold) this.#lines.send(plusLine(known))
+      return
+    }
+    const entry = { subject, queue, count: weight, isTold: this.#untold === null }
+    this.#entries.set(keyOf(subject, queue), entry)
+    if (entry.isTold) this.#lines.send(plusLine(entry))
   }
 
   /** What was never added (it was not permitted then) is not removed. */
@@ -38,11 +56,11 @@ export class LeafInterest {
     if (!entry) return
     entry.count -= weight
     if (entry.count > 0) {
-      if (queue !== '') this.#send(plusLine(entry))
+      if (queue !== '' && entry.isTold) this.#lines.send(plusLine(entry))
       return
     }
     this.#entries.delete(key)
-    this.#send(minusLine(entry))
+    if (entry.isTold) this.#lines.send(minusLine(entry))
   }
 
   /** Makes the whole list this one, telling only what differs. */
@@ -52,10 +70,26 @@ export class LeafInterest {
     for (const { subject, queue, weight } of subscriptions) count(after, subject, queue, weight)
     for (const subject of subjects) count(after, subject, '', 1)
     this.#entries = after
-    for (const [key, entry] of before) if (!after.has(key)) this.#send(minusLine(entry))
-    for (const [key, entry] of after) {
-      const known = before.get(key)
-      if (!known || (entry.queue !== '' && known.count !== entry.count)) this.#send(plusLine(entry))
+    for (const [key, entry] of before) {
+      const now = after.get(key)
+      if (!now) {
+        if (entry.isTold) this.#lines.send(minusLine(entry))
+      } else if (entry.queue === '' || entry.count === now.count) now.isTold = entry.isTold
+    }
+    this.#untold = after.values()
+    this.resume()
+  }
+
+  /** Goes on telling, until all is told or the way is full. */
+  resume(): void {
+    while (this.#untold !== null && !this.#lines.isFull) {
+      const next = this.#untold.next()
+      if (next.done) {
+        this.#untold = null
+      } else if (!next.value.isTold) {
+        next.value.isTold = true
+        this.#lines.send(plusLine(next.value))
+      }
     }
   }
 }
@@ -64,7 +98,7 @@ function count(entries: Map<string, Entry>, subject: string, queue: string, weig
   const key = keyOf(subject, queue)
   const known = entries.get(key)
   if (known) known.count += weight
-  else entries.set(key, { subject, queue, count: weight })
+  else entries.set(key, { subject, queue, count: weight, isTold: false })
 }
 
 /** As it stands on the wire; no subject holds a blank. */

@@ -2,11 +2,12 @@
 // (the usual role of whoever dials) it tells the hub what our own clients want; as a hub it tells
 // everything. Rule: reference 4.5 to 4.8.
 //
-//   handshake --second INFO, or none will come--> open --close()/error/-ERR--> closed
-//        |                                                                       ^
-//        +--- no second INFO in time, refused, violation ------------------------+
+//   handshake --the end's own part done: settle(), open()--> open --close()/error--> closed
+//        |                                                                         ^
+//        +--- refused, too late, violation ----------------------------------------+
 //
-// Keeps invariant 4: a hub that does not keep up is cut off at max_pending; nobody here waits.
+// What comes before `open` is the business of the two ends: dialled.ts and accepted.ts.
+// Keeps invariant 4: a peer that does not keep up is cut off at max_pending; nobody here waits.
 
 import type { Account } from '../../account/account.ts'
 import type { Timer } from '../../base/clock.ts'
@@ -16,29 +17,27 @@ import type { Message, Origin, RemoteSink, Subscription } from '../../message.ts
 import { isPattern } from '../../subject/subject.ts'
 import * as wireErrors from '../../wire/errors.ts'
 import type { LinkContext } from '../context.ts'
+import { Outbox } from '../outbox.ts'
+import type { ClientSocket, SocketOwner } from '../socket.ts'
+import { WriteDeadline } from '../write-deadline.ts'
 import { LeafBorder } from './border.ts'
 import { LeafEncoder, restoreSubject } from './encode.ts'
-import {
-  connectLine,
-  type HubInfo,
-  type LeafIdentity,
-  type LeafLogin,
-  readHubInfo,
-} from './handshake.ts'
+import type { LeafIdentity, LeafPeer } from './handshake.ts'
 import { LeafHealth } from './health.ts'
+import { PacedSink } from './paced.ts'
 import { type LeafOperations, LeafParser } from './parser.ts'
 import { loopPrefix } from './permissions.ts'
-import { loopDelayMs, refusalOf } from './refusals.ts'
-import { Outbox } from '../outbox.ts'
-import { PacedSink } from './paced.ts'
-import type { LinkSocket, SocketOwner } from '../socket.ts'
+import { loopDelayMs } from './refusals.ts'
 
 /** INFO lists the addresses of a whole cluster; nothing else comes near. */
 const lineBytesMax = 64 * 1024
-/** How long the second INFO may take. */
-const secondInfoMsMax = 10_000
-/** What a hub may subscribe to here, when max_subscriptions sets no limit. */
+/** What a peer may subscribe to here, when max_subscriptions sets no limit. */
 const subscriptionsMaxDefault = 1_000_000
+/** While so much waits for the peer, the rest of a long list of interest waits too. */
+const interestBytesMax = 256 * 1024
+
+/** -ERR lines of one connection that the log shows. */
+const errorsLoggedMax = 100
 
 /** What a leaf link needs of the server. */
 export type LeafContext = Pick<
@@ -46,25 +45,22 @@ export type LeafContext = Pick<
   'limits' | 'log' | 'clock' | 'turn' | 'pool' | 'pressure' | 'account'
 >
 
-export interface LeafOptions {
+/** When a write deadline ends the link: never (the link's health judges), or always. */
+export interface LeafWrites {
+  readonly deadlineMs: number | null
+}
+
+/** What the handshake settles. */
+export interface LeafTerms {
   readonly account: Account
-  /** We are the hub although we dialled. */
-  readonly isHub: boolean
+  readonly isSpoke: boolean
+  /** The interest of other leafs is not told to it. */
+  readonly isIsolated: boolean
   readonly denyImports: readonly string[]
   readonly denyExports: readonly string[]
-  readonly login: LeafLogin
   readonly identity: LeafIdentity
   /** The account's own `$LDS.…`. */
   readonly loopSubject: string
-}
-
-export interface LeafOwner {
-  /** The handshake is done and the interest told. */
-  opened(leaf: Leaf): void
-  /** An INFO came: the first or a later one. */
-  informed(leaf: Leaf, info: HubInfo): void
-  /** The connection is gone; dial again, but not before `delayMs`. */
-  closed(leaf: Leaf, reason: string, delayMs: number): void
 }
 
 type State =
@@ -72,7 +68,7 @@ type State =
   | { readonly is: 'open' }
   | { readonly is: 'closed' }
 
-export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
+export abstract class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
   readonly kind = 'leaf'
   readonly remote = true
   readonly echo = false
@@ -80,98 +76,114 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
   /** Denies both ways are this link's own affair: see LeafPermissions. */
   readonly permissions = null
   readonly id: number
-  readonly isSpoke: boolean
   readonly startedWallMs: number
+  lastActivityMs: number
+  isSpoke = false
+  isIsolated = false
   inMsgs = 0
   inBytes = 0
   outMsgs = 0
   outBytes = 0
-  /** Messages larger than the hub's max_payload: never sent, as it would hang up. */
+  /** Messages larger than the peer's max_payload: never sent, as it would hang up. */
   oversizedMsgs = 0
   /** Why it ended, once it has; for totals. */
   closeReason = ''
   readonly subscriptions = new Map<string, Subscription>()
-  readonly #context: LeafContext
-  readonly #options: LeafOptions
-  readonly #owner: LeafOwner
-  readonly #socket: LinkSocket
-  readonly #outbox: Outbox
-  readonly #parser: LeafParser
-  readonly #health: LeafHealth
-  readonly #encoder = new LeafEncoder()
-  readonly #border: LeafBorder
-  #info: HubInfo
+  protected readonly context: LeafContext
+  protected readonly socket: ClientSocket
+  protected readonly outbox: Outbox
+  protected readonly parser: LeafParser
+  /** null until the handshake has told who is there. */
+  protected peer: LeafPeer | null = null
+  protected border: LeafBorder | null = null
+  #terms: LeafTerms | null = null
+  #subscriptionsMax = 0
+  #isFull = false
+  #errors = 0
+  #sentHeaders = false
+  #payloadBytesMax = 0
   #state: State = { is: 'closed' }
   #isEnded = false
-  #nextDialMs = 0
+  readonly #health: LeafHealth
+  readonly #encoder = new LeafEncoder()
+  readonly #deadline: WriteDeadline
+  readonly #deadlineMs: number | null
 
-  constructor(
-    context: LeafContext,
-    options: LeafOptions,
-    owner: LeafOwner,
-    socket: LinkSocket,
-    id: number,
-    info: HubInfo,
-  ) {
-    this.#context = context
-    this.#options = options
-    this.#owner = owner
-    this.#socket = socket
-    this.#info = info
+  constructor(context: LeafContext, writes: LeafWrites, socket: ClientSocket, id: number) {
+    this.context = context
+    this.socket = socket
     this.id = id
-    this.isSpoke = !options.isHub
-    this.startedWallMs = context.clock.wallMs()
     const { limits, turn, pool, clock } = context
-    const paced = new PacedSink(socket)
-    this.#outbox = new Outbox(this, paced, turn, pool, limits.pendingBytesMax)
-    this.#parser = new LeafParser(this, { lineBytesMax, payloadBytesMax: limits.payloadBytesMax })
+    this.startedWallMs = clock.wallMs()
+    this.lastActivityMs = this.startedWallMs
+    const paced = new PacedSink(socket, () => this.border?.resume())
+    this.outbox = new Outbox(this, paced, turn, pool, limits.pendingBytesMax)
+    this.parser = new LeafParser(this, { lineBytesMax, payloadBytesMax: 0 })
     this.#health = new LeafHealth(this, paced, clock, limits.keepalive)
-    this.#border = new LeafBorder(
-      options,
-      line => this.#outbox.appendText(line),
-      subscription => this.#forwards(subscription),
-    )
-  }
-
-  /** Answers the hub's first INFO with CONNECT and starts reading. */
-  start(): void {
-    const { clock, log } = this.#context
-    const { account, identity, denyImports, isHub, login } = this.#options
-    log.info(`${this.label} - Leafnode connection created for account: ${account.name} `)
-    this.#socket.open(this)
-    const timer = clock.after(secondInfoMsMax, () => this.#stale())
-    this.#state = { is: 'handshake', timer }
-    const connect = { login, account: account.name, isHub, denyImports }
-    const answer = connectLine(identity, connect, this.#info.nonce)
-    if ('error' in answer) {
-      log.error(`${this.label} - ${answer.error}`)
-      return this.close('Authentication Failure')
+    this.#deadlineMs = writes.deadlineMs
+    const progress = {
+      get isWriting() {
+        return paced.isWriting
+      },
+      get writesDone() {
+        return paced.blocksDone
+      },
     }
-    this.#outbox.appendText(answer.line)
-    if (log.debugOn) log.debug(`${this.label} - Remote leafnode connect msg sent`)
-    this.#owner.informed(this, this.#info)
-    if (!this.#info.infoOnConnect) this.#open(this.#info)
+    this.#deadline = new WriteDeadline(clock, progress, () => this.#slow('Write Deadline'))
   }
 
-  /** `host:port - lid:n` */
+  /** Its own subject of loop detection came back, or the peer says that its did. */
+  protected abstract refuseFor(delayMs: number): void
+  /** It is open: the registry has to know. */
+  protected abstract opened(): void
+  /** It has closed. Called once. */
+  protected abstract gone(reason: string): void
+  /** Something came that only an open link may say. */
+  protected abstract tooEarly(): void
+  abstract info(json: string): void
+  abstract connect(json: string): void
+
+  /** Reads on, and waits for the peer so long. */
+  protected begin(msMax: number, late: () => void): void {
+    const timer = this.context.clock.after(msMax, late)
+    this.#state = { is: 'handshake', timer }
+    this.socket.open(this)
+  }
+
+  /** `host:port - lid:n`, `lid_ws` in WebSocket frames. */
   get label(): string {
-    return `${this.#socket.host}:${this.#socket.port} - lid:${this.id}`
+    const { host, port, isWebSocket, forwardedFor } = this.socket
+    const proxied = forwardedFor === '' ? '' : `${forwardedFor}/`
+    return `${proxied}${host}:${port} - ${isWebSocket ? 'lid_ws' : 'lid'}:${this.id}`
   }
 
   get isOpen(): boolean {
     return this.#state.is === 'open'
   }
 
-  get account(): Account {
-    return this.#options.account
+  protected get isHandshaking(): boolean {
+    return this.#state.is === 'handshake'
+  }
+
+  protected get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  /** null until the handshake is done. */
+  get account(): Account | null {
+    return this.#terms?.account ?? null
   }
 
   get host(): string {
-    return this.#socket.host
+    return this.socket.host
   }
 
   get port(): number {
-    return this.#socket.port
+    return this.socket.port
+  }
+
+  get isWebSocket(): boolean {
+    return this.socket.isWebSocket
   }
 
   get rttMs(): number {
@@ -179,26 +191,32 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
   }
 
   get pendingBytes(): number {
-    return this.#outbox.pendingBytes
+    return this.outbox.pendingBytes
   }
 
   /** Name of the server at the other end. */
   get remoteName(): string {
-    return this.#info.name
+    return this.peer?.name ?? ''
   }
 
   /** Cluster of the server at the other end; '' = none. */
   get remoteCluster(): string {
-    return this.#info.cluster
+    return this.peer?.cluster ?? ''
+  }
+
+  /** The user it came as, or goes as; '' = nobody in particular. */
+  get user(): string {
+    return ''
   }
 
   received(chunk: Buffer, bytes: number): void {
+    this.lastActivityMs = this.context.clock.wallMs()
     this.#health.heard()
-    this.#parser.parse(bytes === chunk.length ? chunk : chunk.subarray(0, bytes))
-    const { pressure } = this.#context
+    this.parser.parse(chunk, 0, bytes)
+    const { pressure } = this.context
     if (!pressure.raised || this.#isEnded) return
-    this.#socket.pause()
-    pressure.wait(() => this.#socket.resume())
+    this.socket.pause()
+    pressure.wait(() => this.socket.resume())
   }
 
   ended(error: Error | null): void {
@@ -212,19 +230,16 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
     this.closeReason = reason
     if (this.#state.is === 'handshake') this.#state.timer.cancel()
     this.#state = { is: 'closed' }
-    const { account } = this.#options
-    account.unwatch(this.#border)
-    this.#border.close()
-    for (const subscription of this.subscriptions.values()) account.unsubscribe(subscription)
-    this.subscriptions.clear()
-    this.#parser.stop()
+    this.#leave()
+    this.parser.stop()
     this.#health.close()
-    this.#outbox.endTurn()
-    this.#outbox.close()
-    this.#socket.end()
+    this.#deadline.cancel()
+    this.outbox.endTurn()
+    this.outbox.close()
+    this.socket.end(reason)
     const whom = this.remoteName === '' ? '' : ` - Remote: ${this.remoteName}`
-    this.#context.log.info(`${this.label} - Leafnode connection closed: ${reason}${whom}`)
-    this.#owner.closed(this, reason, this.#nextDialMs)
+    this.context.log.info(`${this.label} - Leafnode connection closed: ${reason}${whom}`)
+    this.gone(reason)
   }
 
   // --- operations of the parser ---
@@ -232,25 +247,25 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
   message(message: Message): void {
     this.inMsgs++
     this.inBytes += message.payloadEnd - message.bodyStart
-    if (this.#state.is !== 'open' || !this.#border.mayReceive(message.target)) return
+    const { border } = this
+    if (this.#state.is !== 'open' || border === null) return this.tooEarly()
+    if (!border.mayReceive(message.target) && !this.admits(message.target)) return
     if (message.reply !== '') restoreSubject(message)
-    publish(this.#options.account, message, this)
+    publish((this.#terms as LeafTerms).account, message, this)
   }
 
   subscribe(subject: string, queue: string, weight: number): void {
     if (this.#isEnded) return
-    const { account, loopSubject } = this.#options
-    if (subject === loopSubject) return this.#loop(true)
-    if (!isPattern(subject)) return this.#sendError('Invalid Subscription')
+    const terms = this.#terms
+    if (terms === null || this.border === null) return this.tooEarly()
+    const { account, loopSubject } = terms
+    if (subject === loopSubject) return this.loop(true)
+    if (!isPattern(subject)) return this.sendError('Invalid Subscription')
     const key = queue === '' ? subject : `${subject} ${queue}`
     const known = this.subscriptions.get(key)
     if (known?.weight === weight) return
-    if (!this.#border.mightSend(subject)) return
-    const { subscriptionsMax } = this.#context.limits
-    const max = Number.isFinite(subscriptionsMax) ? subscriptionsMax : subscriptionsMaxDefault
-    if (!known && this.subscriptions.size >= max) {
-      return this.#sendError(wireErrors.subscriptionsExceeded.text)
-    }
+    if (!this.border.mightSend(subject)) return this.refusedInterest(subject)
+    if (!known && this.subscriptions.size >= this.#subscriptionsMax) return this.#full()
     const subscription = newSubscription(subject, this, queue, key)
     subscription.weight = weight
     this.subscriptions.set(key, subscription)
@@ -265,27 +280,12 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
     const subscription = this.subscriptions.get(key)
     if (!subscription) return
     this.subscriptions.delete(key)
-    this.#options.account.unsubscribe(subscription)
-  }
-
-  info(json: string): void {
-    const info = readHubInfo(json)
-    if (info === null) return this.violation(wireErrors.parseError)
-    const before = this.#info
-    // Name, domain and limits stand in every INFO; the nonce only in the first.
-    this.#info = { ...info, nonce: before.nonce, headers: info.headers || before.headers }
-    this.#border.inform(this.#info)
-    this.#owner.informed(this, this.#info)
-    if (info.connectInfo && this.#state.is === 'handshake') this.#open(this.#info)
-  }
-
-  /** Only who dials sends CONNECT. */
-  connect(): void {
-    this.violation(wireErrors.unknownOperation)
+    this.#terms?.account.unsubscribe(subscription)
   }
 
   ping(): void {
-    this.#outbox.appendText('PONG\r\n')
+    if (this.#state.is !== 'open' && this.#terms === null) return this.tooEarly()
+    this.outbox.appendText('PONG\r\n')
   }
 
   pong(): void {
@@ -293,22 +293,25 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
   }
 
   error(text: string): void {
-    this.#context.log.error(`${this.label} - Leafnode Error '${text}'`)
-    if (text.includes('Loop detected')) return this.#loop(false)
-    const refusal = refusalOf(text)
-    if (refusal === undefined) return
-    this.#nextDialMs = refusal.delayMs
-    if (refusal.about === '') return
-    this.#context.log.error(
-      `${this.label} - Leafnode connection dropped ${refusal.about}. ` +
-        `Delaying attempt to reconnect for ${refusal.delayMs / 1000}s`,
-    )
+    // Who sends them without end fills no log.
+    if (++this.#errors <= errorsLoggedMax) {
+      this.context.log.error(`${this.label} - Leafnode Error '${text}'`)
+    }
+    if (text.includes('Loop detected')) this.loop(false)
   }
 
   violation(error: wireErrors.WireError): void {
-    if (error.text !== '') this.#sendError(error.text)
+    if (error.text !== '') this.sendError(error.text)
     this.close(error.reason)
   }
+
+  /** A message that the border keeps out: may it come in all the same? */
+  protected admits(_subject: string): boolean {
+    return false
+  }
+
+  /** The peer asked for what will never be sent to it. */
+  protected refusedInterest(_subject: string): void {}
 
   // --- the way out ---
 
@@ -318,66 +321,141 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
    */
   accepts(origin: Origin): boolean {
     if (this.#state.is !== 'open' || origin.sink === this) return false
+    const from = origin.sink
+    if (from instanceof Leaf && this.#isBesides(from)) return false
     if (!this.isSpoke) return true
     if (origin.kind === 'route') return false
-    return !(origin.sink instanceof Leaf && origin.sink.isSpoke)
+    return !(from instanceof Leaf && from.isSpoke)
   }
 
   deliver(message: Message, _: Subscription, queues: readonly string[] | null): void {
-    if (this.#state.is !== 'open' || !this.#border.maySend(message.target)) return
-    const stripHeaders = !this.#info.headers
+    if (this.#state.is !== 'open' || !this.border?.maySend(message.target)) return
+    const stripHeaders = !this.#sentHeaders
     const bytes = message.payloadEnd - (stripHeaders ? message.payloadStart : message.bodyStart)
-    if (bytes > this.#info.payloadBytesMax) return this.#oversized(message, bytes)
+    if (bytes > this.#payloadBytesMax) return this.#oversized(message, bytes)
     this.outMsgs++
     this.outBytes += bytes
-    this.#encoder.encode(this.#outbox, message, queues, stripHeaders)
+    this.#encoder.encode(this.outbox, message, queues, stripHeaders)
     this.#health.sent()
   }
 
-  /** The hub does not keep up: cut it off rather than grow or wait (invariant 4). */
+  /** The peer does not keep up: cut it off rather than grow or wait (invariant 4). */
   overflowed(): void {
-    const { log } = this.#context
-    log.info(`${this.label} - Slow Consumer Detected: MaxPending of ${this.#pendingMax} Exceeded`)
-    this.#socket.destroy()
-    this.close('Slow Consumer (Pending Bytes)')
+    const { log, limits } = this.context
+    const max = limits.pendingBytesMax
+    log.info(`${this.label} - Slow Consumer Detected: MaxPending of ${max} Exceeded`)
+    this.#slow('Pending Bytes')
   }
 
   drained(): void {
-    this.#context.pressure.drained()
+    this.context.pressure.drained()
   }
 
-  /** LeafHealth watches what the kernel takes. */
-  writeStalled(): void {}
+  /** LeafHealth watches what the kernel takes; a deadline only where one is set. */
+  writeStalled(): void {
+    if (this.#deadlineMs !== null && !this.#isEnded) this.#deadline.begin(this.#deadlineMs)
+  }
 
   sendPing(): void {
-    this.#outbox.appendText('PING\r\n')
+    this.outbox.appendText('PING\r\n')
   }
 
   /** Neither an answer nor any progress: the socket is dead, whatever the kernel believes. */
   wentStale(): void {
-    this.#sendError(wireErrors.staleConnection.text)
-    this.#socket.destroy()
+    this.sendError(wireErrors.staleConnection.text)
+    this.socket.destroy()
     this.close('Stale Connection')
   }
 
-  get #pendingMax(): number {
-    return this.#context.limits.pendingBytesMax
+  // --- for the two ends ---
+
+  /** Both sides are known: from here on the peer may tell its interest. */
+  protected settle(terms: LeafTerms, peer: LeafPeer, limits: LeafLimits): void {
+    this.#terms = terms
+    this.isSpoke = terms.isSpoke
+    this.isIsolated = terms.isIsolated
+    const { subscriptionsMax, payloadBytesMax } = limits
+    this.#subscriptionsMax = Math.min(subscriptionsMax, subscriptionsMaxDefault)
+    this.parser.setLimits({ lineBytesMax, payloadBytesMax })
+    const leaf = this
+    const lines = {
+      send: (line: string) => this.outbox.appendText(line),
+      get isFull() {
+        return leaf.outbox.pendingBytes > interestBytesMax
+      },
+    }
+    const forwards = (subscription: Subscription) => this.#forwards(subscription)
+    this.border = new LeafBorder(terms, lines, forwards)
+    this.meet(peer)
   }
 
-  /** The handshake is done: settle what may cross, and tell the hub what we want. */
-  #open(info: HubInfo): void {
+  /** What the peer says of itself, now or anew. */
+  protected meet(peer: LeafPeer): void {
+    this.peer = peer
+    this.#sentHeaders = peer.headers
+    this.#payloadBytesMax = peer.payloadBytesMax
+    this.border?.inform(peer)
+  }
+
+  /** The handshake is done: what may cross is settled, and the peer hears what we want. */
+  protected open(): void {
+    const { border, peer } = this
+    const terms = this.#terms
+    if (terms === null || border === null || peer === null) return
     if (this.#state.is === 'handshake') this.#state.timer.cancel()
-    const { account, identity } = this.#options
-    const { log } = this.#context
-    if (!account.isSystem && !this.#border.sharesDomain(info)) {
-      const domains = `local "${identity.domain}", remote "${info.domain}"`
-      log.info(`${this.label} - JetStream using domains: ${domains}`)
+    const { account, identity } = terms
+    const { log } = this.context
+    if (!border.sharesDomain(peer)) {
+      const domains = `local "${identity.domain}", remote "${peer.domain}"`
+      if (!account.isSystem) log.info(`${this.label} - JetStream using domains: ${domains}`)
+      else this.#tellSystem(peer)
     }
     this.#state = { is: 'open' }
-    account.watch(this.#border)
-    this.#border.open(info)
+    account.watch(border)
+    border.open(peer)
     this.#health.start()
-    this.#owner.opened(this)
+    this.opened()
+  }
+
+  protected loop(tellPeer: boolean): void {
+    this.refuseFor(loopDelayMs)
+    const text =
+      `Loop detected for leafnode account="${this.account?.name ?? ''}". ` +
+      `Delaying attempt to reconnect for ${loopDelayMs / 1000}s`
+    if (tellPeer) this.sendError(text)
+    this.context.log.error(`${this.label} - ${text}`)
+    this.close('Protocol Violation')
+  }
+
+  protected sendError(text: string): void {
+    this.outbox.appendText(`-ERR '${text}'\r\n`)
+  }
+
+  #leave(): void {
+    const account = this.account
+    if (account === null) return
+    if (this.border !== null) account.unwatch(this.border)
+    this.border?.close()
+    for (const subscription of this.subscriptions.values()) account.unsubscribe(subscription)
+    this.subscriptions.clear()
+  }
+
+  #slow(why: 'Pending Bytes' | 'Write Deadline'): void {
+    this.socket.destroy()
+    this.close(`Slow Consumer (${why})`)
+  }
+
+  /** Said once: a flood of refused lines is no reason to write a flood of log. */
+  #full(): void {
+    this.sendError(wireErrors.subscriptionsExceeded.text)
+    if (this.#isFull) return
+    this.#isFull = true
+    this.context.log.error(`${this.label} - ${wireErrors.subscriptionsExceeded.text}`)
+  }
+
+  /** Another link to the same cluster, which passes things on among its own members. */
+  #isBesides(other: Leaf): boolean {
+    return other.remoteCluster !== '' && other.remoteCluster === this.remoteCluster
   }
 
   /** Does the peer have to know of it? A spoke speaks for its own clients and leafs only. */
@@ -385,39 +463,28 @@ export class Leaf implements LeafOperations, RemoteSink, Origin, SocketOwner {
     if (sink === this) return false
     if (!sink.remote) return sink.isPrivate !== true
     if (!(sink instanceof Leaf)) return !this.isSpoke || subject.startsWith(loopPrefix)
-    const isSameCluster = sink.remoteCluster !== '' && sink.remoteCluster === this.remoteCluster
-    if (isSameCluster) return false
+    if (this.isIsolated || this.#isBesides(sink)) return false
     return !this.isSpoke || !sink.isSpoke || subject.startsWith(loopPrefix)
+  }
+
+  #tellSystem({ name, cluster }: LeafPeer): void {
+    const { log } = this.context
+    log.info(`${this.label} - System account connected from ${name}${cluster && `/${cluster}`}`)
+    log.info(`${this.label} - JetStream not extended, domains differ`)
   }
 
   #oversized(message: Message, bytes: number): void {
     this.oversizedMsgs++
-    if (this.oversizedMsgs > 1 && !this.#context.log.debugOn) return
-    const { log } = this.#context
-    const limit = this.#info.payloadBytesMax
+    if (this.oversizedMsgs > 1 && !this.context.log.debugOn) return
+    const { log } = this.context
+    const limit = this.#payloadBytesMax
     const text = `Message on "${message.target}" of ${bytes} bytes exceeds the hub's ${limit}`
     if (this.oversizedMsgs === 1) log.warn(`${this.label} - ${text}: not sent`)
     else log.debug(`${this.label} - ${text}: not sent`)
   }
+}
 
-  #loop(tellPeer: boolean): void {
-    this.#nextDialMs = loopDelayMs
-    const { account } = this.#options
-    const text =
-      `Loop detected for leafnode account="${account.name}". ` +
-      `Delaying attempt to reconnect for ${loopDelayMs / 1000}s`
-    if (tellPeer) this.#sendError(text)
-    this.#context.log.error(`${this.label} - ${text}`)
-    this.close('Protocol Violation')
-  }
-
-  #stale(): void {
-    this.#sendError('Stale Leaf Node Connection - Closing')
-    this.#context.log.debug(`${this.label} - Stale Leaf Node Connection - Closing`)
-    this.close('Stale Connection')
-  }
-
-  #sendError(text: string): void {
-    this.#outbox.appendText(`-ERR '${text}'\r\n`)
-  }
+export interface LeafLimits {
+  readonly subscriptionsMax: number
+  readonly payloadBytesMax: number
 }

@@ -9,9 +9,12 @@ export class PacedSink implements ByteSink {
   /** A block waits for the kernel. */
   isWriting = false
   readonly #socket: ByteSink
+  readonly #done: () => void
 
-  constructor(socket: ByteSink) {
+  /** `done` is called whenever everything that was written has gone. */
+  constructor(socket: ByteSink, done: () => void = () => undefined) {
     this.#socket = socket
+    this.#done = done
   }
 
   write(blocks: readonly Buffer[], done: () => void): void {
@@ -20,8 +23,9 @@ export class PacedSink implements ByteSink {
       if (next > 0) this.blocksDone++
       const block = blocks[next++]
       this.isWriting = block !== undefined
-      if (block === undefined) done()
-      else this.#socket.write([block], step)
+      if (block !== undefined) return this.#socket.write([block], step)
+      done()
+      this.#done()
     }
     step()
   }

@@ -7,11 +7,21 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import type { Timer } from '../../base/clock.ts'
 import { type DialTls, dial, type Target, tlsDefaults } from './dial.ts'
-import { Leaf, type LeafContext, type LeafOptions, type LeafOwner } from './leaf.ts'
+import { DialledLeaf, type DialledOptions, type DialledOwner } from './dialled.ts'
 import type { HubInfo, LeafIdentity, LeafLogin } from './handshake.ts'
-import { LinkSocket } from '../socket.ts'
+import type { LeafContext, LeafWrites } from './leaf.ts'
+import {
+  type Address,
+  hostPort,
+  isRemoteUrl,
+  isSame,
+  isWebSocketUrl,
+  readProxy,
+  readUrl,
+} from './url.ts'
 
 /** One entry of `leafnodes.remotes`, with the file's own names. */
 export interface RemoteOptions {
@@ -25,6 +35,23 @@ export interface RemoteOptions {
   readonly deny_exports: readonly string[]
   readonly no_randomize: boolean
   readonly first_info_timeout: number
+  /** null: as all remotes. */
+  readonly dial_timeout: number | null
+  readonly disabled: boolean
+  /** Do not learn other addresses of the hub's cluster. */
+  readonly ignore_discovered_servers: boolean
+  readonly isolate_leafnode_interest: boolean
+  readonly request_isolation: boolean
+  readonly ws_compression: boolean
+  readonly ws_no_masking: boolean
+  readonly proxy: RemoteProxy | null
+}
+
+export interface RemoteProxy {
+  readonly url: string
+  readonly username: string | null
+  readonly password: string | null
+  readonly timeout: number
 }
 
 export interface RemoteReports {
@@ -39,21 +66,22 @@ export interface RemoteParts {
   readonly options: RemoteOptions
   readonly reports: RemoteReports
   readonly reconnectMs: number
+  readonly dialMs: number
+  readonly isolate: boolean
+  readonly writes: LeafWrites
   readonly identity: LeafIdentity
   /** The `$LDS.…` of the account. */
   readonly loopSubject: string
   nextId(): number
+  mayOpen(leaf: DialledLeaf): 'yes' | 'loop' | 'full'
   /** The link is there (true) or gone (false). */
-  changed(leaf: Leaf, isThere: boolean): void
+  changed(leaf: DialledLeaf, isThere: boolean): void
   /** Between 0 and 1. */
   random(): number
 }
 
-const defaultPort = 7422
 /** The pause between two rounds of dialling never grows past this. */
 const pauseMsMax = 30_000
-/** nats-server's one second fails on a lost SYN: TCP itself waits that long to send another. */
-const connectMsMax = 5_000
 /** A link that lived so long has ended the row of failures. */
 const stableMs = 5_000
 
@@ -61,18 +89,9 @@ type State =
   | { readonly is: 'closed' }
   | { readonly is: 'waiting'; readonly timer: Timer }
   | { readonly is: 'dialling'; readonly abort: AbortController }
-  | { readonly is: 'linked'; readonly leaf: Leaf; openedMs: number }
+  | { readonly is: 'linked'; readonly leaf: DialledLeaf; openedMs: number }
 
-/** A url of the list. User and password of the first that has them serve the others too. */
-interface Address {
-  readonly host: string
-  readonly port: number
-  readonly isTls: boolean
-  readonly user: string
-  readonly password: string | null
-}
-
-export class Remote implements LeafOwner {
+export class Remote implements DialledOwner {
   readonly #parts: RemoteParts
   readonly #configured: readonly Address[]
   #addresses: readonly Address[]
@@ -92,8 +111,17 @@ export class Remote implements LeafOwner {
     this.#addresses = this.#configured
   }
 
+  get options(): RemoteOptions {
+    return this.#parts.options
+  }
+
+  /** Is it configured in this way? */
+  isAs(options: RemoteOptions): boolean {
+    return isDeepStrictEqual(this.#parts.options, options)
+  }
+
   start(): void {
-    if (!this.#isStopped) return
+    if (!this.#isStopped || this.#parts.options.disabled) return
     this.#isStopped = false
     if (!this.#parts.options.no_randomize) {
       this.#addresses = shuffled(this.#configured, this.#parts.random)
@@ -101,23 +129,27 @@ export class Remote implements LeafOwner {
     if (this.#addresses.length > 0) this.#dial()
   }
 
-  close(): void {
+  close(reason = 'Server Shutdown'): void {
     this.#isStopped = true
     const state = this.#state
     this.#state = { is: 'closed' }
     if (state.is === 'waiting') state.timer.cancel()
     else if (state.is === 'dialling') state.abort.abort()
-    else if (state.is === 'linked') state.leaf.close('Server Shutdown')
+    else if (state.is === 'linked') state.leaf.close(reason)
   }
 
   /** The link of the moment, or null. */
-  get leaf(): Leaf | null {
+  get leaf(): DialledLeaf | null {
     return this.#state.is === 'linked' ? this.#state.leaf : null
   }
 
   // --- what the link says ---
 
-  opened(leaf: Leaf): void {
+  mayOpen(leaf: DialledLeaf): 'yes' | 'loop' | 'full' {
+    return this.#parts.mayOpen(leaf)
+  }
+
+  opened(leaf: DialledLeaf): void {
     if (this.#state.is === 'linked') this.#state.openedMs = this.#parts.context.clock.monotonicMs()
     this.#hasLinked = true
     this.#attempts = 0
@@ -125,10 +157,14 @@ export class Remote implements LeafOwner {
   }
 
   /** The hub's list replaces what earlier INFOs told; the configured urls always stay. */
-  informed(_: Leaf, info: HubInfo): void {
+  informed(_: DialledLeaf, info: HubInfo): void {
+    if (this.#parts.options.ignore_discovered_servers) return
     const told: Address[] = []
-    for (const url of info.leafUrls.slice(0, addressesMax)) {
-      if (!isRemoteUrl(url)) continue
+    const isWebSocket = this.#configured.some(one => one.isWebSocket)
+    const urls = isWebSocket ? info.webSocketUrls : info.leafUrls
+    for (const text of urls.slice(0, addressesMax)) {
+      const url = isWebSocket && !text.includes('://') ? `${this.#webSocketScheme}://${text}` : text
+      if (!isRemoteUrl(url) || isWebSocketUrl(url) !== isWebSocket) continue
       const address = readUrl(url)
       if (!this.#configured.some(known => isSame(known, address))) told.push(address)
     }
@@ -137,7 +173,7 @@ export class Remote implements LeafOwner {
     this.#next = Math.max(0, current ? this.#addresses.findIndex(a => isSame(a, current)) : 0)
   }
 
-  closed(leaf: Leaf, _reason: string, delayMs: number): void {
+  closed(leaf: DialledLeaf, _reason: string, delayMs: number): void {
     this.#parts.changed(leaf, false)
     if (this.#isStopped || this.#state.is !== 'linked') return
     const { openedMs } = this.#state
@@ -167,35 +203,51 @@ export class Remote implements LeafOwner {
     const { context, options } = this.#parts
     const { log } = context
     const where = hostPort(address)
+    const { dialMs } = this.#parts
     if (log.debugOn) log.debug(`Trying to connect as leafnode to remote server on "${where}"`)
     const login = this.#loginFor(address)
     if (typeof login === 'string') return this.#failed(address, login)
     const abort = new AbortController()
     this.#state = { is: 'dialling', abort }
-    const times = { connectMsMax, firstInfoMsMax: options.first_info_timeout }
+    const times = {
+      connectMsMax: options.dial_timeout ?? dialMs,
+      firstInfoMsMax: options.first_info_timeout,
+    }
     dial(this.#targetFor(address), times, context.clock, abort.signal).then(result => {
       if (abort.signal.aborted) {
         if (result.is === 'connected') result.socket.destroy()
         return
       }
       if (result.is === 'failed') return this.#failed(address, result.error)
-      if (result.socket.destroyed) return this.#failed(address, 'EOF')
-      const account = context.account(options.account)
-      const { identity, loopSubject } = this.#parts
-      const leafOptions: LeafOptions = {
-        account,
-        isHub: options.hub,
-        denyImports: options.deny_imports,
-        denyExports: options.deny_exports,
-        login,
-        identity,
-        loopSubject,
-      }
-      const socket = new LinkSocket(result.socket)
-      const leaf = new Leaf(context, leafOptions, this, socket, this.#parts.nextId(), result.info)
+      if (result.isGone) return this.#failed(address, 'EOF')
+      const { socket, info } = result
+      const leaf = new DialledLeaf(
+        context,
+        this.#optionsFor(login),
+        this,
+        socket,
+        this.#parts.nextId(),
+        info,
+      )
       this.#state = { is: 'linked', leaf, openedMs: 0 }
       leaf.start()
     })
+  }
+
+  #optionsFor(login: LeafLogin): DialledOptions {
+    const { context, options, identity, loopSubject, isolate, writes } = this.#parts
+    return {
+      account: context.account(options.account),
+      isHub: options.hub,
+      denyImports: options.deny_imports,
+      denyExports: options.deny_exports,
+      isolate: isolate || options.isolate_leafnode_interest,
+      requestIsolation: options.request_isolation,
+      login,
+      identity,
+      loopSubject,
+      writes,
+    }
   }
 
   /** The next url at once, a pause after each round of all of them. */
@@ -215,11 +267,27 @@ export class Remote implements LeafOwner {
     this.#rounds++
   }
 
-  #targetFor({ host, port, isTls }: Address): Target {
-    const { tls } = this.#parts.options
+  #targetFor({ host, port, isTls, isWebSocket, path }: Address): Target {
+    const { tls, ws_compression, ws_no_masking, proxy } = this.#parts.options
     // A bare address that INFO told is checked against the name that was configured.
     const named = isIP(host) === 0 ? host : this.#configured.find(a => isIP(a.host) === 0)?.host
-    return { host, port, tlsName: named ?? host, tls: tls ?? (isTls ? tlsDefaults : null) }
+    const webSocket = {
+      path,
+      compression: ws_compression,
+      noMasking: ws_no_masking,
+      proxy: proxy && readProxy(proxy),
+    }
+    return {
+      host,
+      port,
+      tlsName: named ?? host,
+      tls: tls ?? (isTls ? tlsDefaults : null),
+      webSocket: isWebSocket ? webSocket : null,
+    }
+  }
+
+  get #webSocketScheme(): 'ws' | 'wss' {
+    return this.#configured.some(one => one.isTls) ? 'wss' : 'ws'
   }
 
   /** Read anew for every dial: credentials are replaced while we run. */
@@ -242,42 +310,6 @@ export class Remote implements LeafOwner {
 
 /** Of the addresses an INFO may bring. */
 const addressesMax = 64
-
-function readUrl(text: string): Address {
-  const url = new URL(text.includes('://') ? text : `nats-leaf://${text}`)
-  return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? defaultPort : Number(url.port),
-    isTls: url.protocol === 'tls:',
-    user: decodeURIComponent(url.username),
-    password: url.password === '' ? null : decodeURIComponent(url.password),
-  }
-}
-
-/** Is this text a url of a hub? For the config check. */
-export function isRemoteUrl(text: string): boolean {
-  try {
-    const url = new URL(text.includes('://') ? text : `nats-leaf://${text}`)
-    // Throws for a wrong escape, as readUrl would.
-    decodeURIComponent(`${url.username}:${url.password}`)
-    return ['nats-leaf:', 'nats:', 'tls:'].includes(url.protocol) && url.hostname !== ''
-  } catch {
-    return false
-  }
-}
-
-/** `host:port` of a url, without secrets. */
-export function bareUrl(text: string): string {
-  return isRemoteUrl(text) ? hostPort(readUrl(text)) : ''
-}
-
-function hostPort({ host, port }: { host: string; port: number }): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function isSame(a: Address, b: Address): boolean {
-  return a.host === b.host && a.port === b.port
-}
 
 function shuffled<T>(list: readonly T[], random: () => number): T[] {
   const copy = [...list]

@@ -1,0 +1,168 @@
+// Brings the leaf nodes together with the server: who may come in as one, what INFO says to it,
+// and its listener.
+
+import type { TLSSocketOptions } from 'node:tls'
+import { globalAccountName } from '../account/account.ts'
+import type { Authorization, User } from '../account/authenticate.ts'
+import type { LeafIdentity } from '../link/leaf/handshake.ts'
+import { LeafListener } from '../link/leaf/listener.ts'
+import { LeafNodes } from '../link/leaf/nodes.ts'
+import { greeting, type LeafInfo } from '../link/leaf/spoke.ts'
+import { remotesView } from '../link/leaf/view.ts'
+import { renewedOptions, secureOptions } from '../link/listener.ts'
+import { leafAddress, type LeafnodesOptions } from './leafnode-options.ts'
+import type { Server } from './server.ts'
+
+export interface LeafRoom {
+  readonly nodes: LeafNodes
+  /** null: nothing listens. */
+  readonly listener: LeafListener | null
+  /** Takes over reloaded options. */
+  reload(options: LeafnodesOptions): void
+  /** `leaf` of /varz. */
+  varz(): object
+}
+
+/** null when the block asks for nothing. `isOpen`: leaf nodes come in another way (WebSocket). */
+export function newLeafRoom(
+  server: Server,
+  jetstream: { readonly domain: string | null } | null,
+  isOpen: boolean,
+): LeafRoom {
+  const { log, clock } = server
+  let options = server.options.leafnodes
+  const address = leafAddress(options)
+  let tls: TLSSocketOptions | null = options.tls && secureOptions(options.tls)
+  const identity = identityOf(server, jetstream?.domain ?? '', jetstream !== null)
+  const info = (): LeafInfo => infoOf(server, listener, options, otherUrls)
+  const otherUrls: string[] = []
+  const timeoutMs = options.authorization?.timeout ?? (options.tls?.timeout ?? 1000) + 1000
+  const door = {
+    authenticate: (credentials: Parameters<Server['authenticate']>[0], peer: Peer) => {
+      const account = options.authorization?.account ?? globalAccountName
+      return server.authenticate(credentials, account, peer, ownOf(options))
+    },
+    timeoutMs,
+    minVersion: options.min_version ?? '',
+    isolate: options.isolate_leafnode_interest,
+    info,
+  }
+  const closes = options.write_timeout === 'close'
+  const deadlineMs = closes ? (options.write_deadline ?? server.options.write_deadline) : null
+  const nodes = new LeafNodes({
+    links: server.links,
+    options,
+    reports: {
+      get connectErrors() {
+        return server.options.connect_error_reports
+      },
+      get reconnectErrors() {
+        return server.options.reconnect_error_reports
+      },
+    },
+    identity,
+    writes: { deadlineMs },
+    door: address === null && !isOpen ? null : door,
+    nextId: () => server.nextId(),
+  })
+  const listener =
+    address &&
+    new LeafListener({
+      ...address,
+      advertise: options.advertise,
+      tls: () =>
+        options.tls && {
+          options: tls,
+          timeoutMs: options.tls.timeout,
+          handshakeFirst: isFirst(options.tls),
+        },
+      log,
+      clock,
+      nextId: () => server.nextId(),
+      hasRoom: () => nodes.hasRoom(),
+      greeting: (id, nonce) => greeting(info(), id, nonce),
+      accept: (socket, id, nonce, isGreeted) => nodes.accept(socket, id, nonce, isGreeted),
+    })
+  return {
+    nodes,
+    listener,
+    reload: after => {
+      options = after
+      tls = renewedOptions(after.tls, tls, log)
+      nodes.reload(after.remotes)
+    },
+    varz: () => ({
+      ...listenerView(options, listener, timeoutMs),
+      ...remotesView(options.remotes),
+    }),
+  }
+}
+
+type Peer = Parameters<Server['authenticate']>[2]
+
+function identityOf(server: Server, domain: string, jetstream: boolean): LeafIdentity {
+  const { id, name, version } = server
+  return {
+    id,
+    name,
+    version,
+    get cluster() {
+      return server.options.cluster?.name ?? name
+    },
+    domain,
+    jetstream,
+  }
+}
+
+function infoOf(
+  server: Server,
+  listener: LeafListener | null,
+  options: LeafnodesOptions,
+  others: readonly string[],
+): LeafInfo {
+  const address = listener?.told ?? server.address
+  const { tls } = options
+  const way = { address, authorization: server.authorization, tls, advertise: null }
+  const { connect_urls, ldm, auth_required, ...info } = server.info(way)
+  const { host, port } = address
+  const own = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  return { ...info, leafnode_urls: options.no_advertise ? [own] : [own, ...others] }
+}
+
+/** The block's own users when it has any, else the server's. */
+function ownOf({ authorization }: LeafnodesOptions): Partial<Authorization> | null {
+  if (authorization === null) return null
+  const { user, password, nkey, users: list } = authorization
+  const account = authorization.account ?? globalAccountName
+  const users = new Map<string, User>()
+  const add = (name: string, secret: string | null, of: string) => {
+    users.set(name, { name, password: secret, account: of, permissions: null })
+  }
+  if (user !== null) add(user, password ?? '', account)
+  else if (nkey !== null) add(nkey, null, account)
+  else for (const one of list) add(one.user, one.password, one.account)
+  if (users.size === 0) return null
+  return { users, hasNkeys: nkey !== null, token: '', noAuthUser: null, openAccount: null }
+}
+
+/** TLS before INFO, where the block can say so. */
+function isFirst(tls: object): boolean {
+  return (tls as { handshake_first?: unknown }).handshake_first === true
+}
+
+function listenerView(
+  options: LeafnodesOptions,
+  listener: LeafListener | null,
+  timeoutMs: number,
+): object {
+  if (listener === null || listener.address === null) return {}
+  const { host, port } = listener.address
+  const { tls } = options
+  return {
+    host,
+    port,
+    auth_timeout: timeoutMs / 1000,
+    ...(tls === null ? {} : { tls_timeout: tls.timeout / 1000, tls_required: true }),
+    ...(tls?.verify ? { tls_verify: true } : {}),
+  }
+}

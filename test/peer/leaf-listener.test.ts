@@ -1,0 +1,59 @@
+// Leaf nodes that come to us: real servers of every version and our own, as spokes, as hubs that
+// dial, and in chains. What is expected of ours is expected of the real hub too.
+
+import * as assert from 'uvu/assert'
+import { asked, type Kind, kinds, linked, leafz, remoteTo, withNodes } from '../support/spokes.ts'
+import { spec } from '../support/spec.ts'
+
+/** Ours with everybody, and one real pair that says what is right. */
+const pairs: readonly (readonly [hub: Kind, spoke: Kind])[] = [
+  ...kinds.map(spoke => ['ours', spoke] as const),
+  ['2.15', '2.10'],
+]
+
+spec('leaf listener', it => {
+  for (const [hubKind, spokeKind] of pairs) {
+    it(`joins spoke ${spokeKind} to hub ${hubKind}`, () =>
+      withNodes(async (start, client) => {
+        const hub = await start({ kind: hubKind, name: 'hub', leaf: true, domain: 'hub' })
+        const remotes = [remoteTo(hub)]
+        const spoke = await start({ kind: spokeKind, name: 'spoke', remotes, domain: 'edge' })
+        await linked(hub)
+        const [atHub, atSpoke] = [await client(hub), await client(spoke)]
+        atSpoke.subscribe('at.spoke', { callback: (_, m) => void m.respond(`spoke ${m.string()}`) })
+        atHub.subscribe('at.hub', { callback: (_, m) => void m.respond(`hub ${m.string()}`) })
+        assert.is(await asked(atHub, 'at.spoke', 'a'), 'spoke a')
+        assert.is(await asked(atSpoke, 'at.hub', 'b'), 'hub b')
+        // The other side's JetStream, by its domain; our own, without.
+        const info = async (from: typeof atHub, subject: string) =>
+          JSON.parse(await asked(from, subject)).domain
+        assert.is(await info(atHub, '$JS.edge.API.INFO'), 'edge')
+        assert.is(await info(atSpoke, '$JS.hub.API.INFO'), 'hub')
+        assert.is(await info(atHub, '$JS.API.INFO'), 'hub')
+        const [row] = await leafz(hub)
+        assert.is(row?.name, 'spoke')
+        assert.is(row?.is_spoke, false)
+        assert.ok(JSON.stringify(row?.subscriptions_list).includes('"at.spoke"'))
+      }))
+  }
+
+  for (const spokeKind of kinds) {
+    it(`is the spoke of one that dials as a hub, ${spokeKind}`, () =>
+      withNodes(async (start, client) => {
+        const node = await start({ kind: 'ours', name: 'waits', leaf: true })
+        const hub = await start({
+          kind: spokeKind,
+          name: 'dials',
+          remotes: [remoteTo(node, 'hub: true')],
+        })
+        await linked(node)
+        const [row] = await leafz(node)
+        assert.is(row?.is_spoke, true)
+        const [atHub, atNode] = [await client(hub), await client(node)]
+        atNode.subscribe('at.node', { callback: (_, m) => void m.respond(m.data) })
+        assert.is(await asked(atHub, 'at.node', 'down'), 'down')
+        atHub.subscribe('at.hub', { callback: (_, m) => void m.respond(m.data) })
+        assert.is(await asked(atNode, 'at.hub', 'up'), 'up')
+      }))
+  }
+})
