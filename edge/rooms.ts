@@ -289,7 +289,7 @@ export class Rooms {
   }
 
   #kick(id: number): boolean {
-    const link = this.leafNodes?.leafs.get(id) ?? this.mqtt?.connections.get(id)
+    const link = this.leafs?.nodes.leafs.get(id) ?? this.mqtt?.connections.get(id)
     link?.close('Kicked')
     return link !== undefined
   }
@@ -329,6 +329,10 @@ export class Rooms {
     const room = newLeafRoom(this.server, options.jetstream, isOpen)
     this.leafs = room
     this.#closers.add(room.nodes)
+    room.nodes.observers.add({
+      opened: leaf => this.system?.leafOpened(leaf),
+      closed: (leaf, reason) => this.system?.leafClosed(leaf, reason),
+    })
     const { listener } = room
     if (listener === null) return
     this.server.listeners.add(listener)

@@ -2,6 +2,7 @@
 // monitoring shows of them.
 
 import { randomInt } from 'node:crypto'
+import type { Account } from '../../account/account.ts'
 import type { ClientSocket } from '../socket.ts'
 import { newNonce } from '../handshake.ts'
 import { AcceptedLeaf, type AcceptedOwner, type Door } from './accepted.ts'
@@ -35,9 +36,12 @@ export interface LeafNodesParts {
 
 /** Somebody who must know of leaf nodes that come and go: the system account's events. */
 export interface LeafObserver {
-  opened(leaf: Leaf): void
-  closed(leaf: Leaf, reason: string): void
+  opened(leaf: JoinedLeaf): void
+  closed(leaf: JoinedLeaf, reason: string): void
 }
+
+/** A link that is, or was, open has its account. */
+export type JoinedLeaf = Leaf & { readonly account: Account }
 
 /** nats-server's one second fails on a lost SYN: TCP itself waits that long to send another. */
 const dialMsDefault = 5_000
@@ -222,7 +226,7 @@ export class LeafNodes implements AcceptedOwner {
   #changed(leaf: Leaf, isThere: boolean): void {
     if (isThere) {
       this.leafs.set(leaf.id, leaf)
-      for (const observer of this.observers) observer.opened(leaf)
+      if (isJoined(leaf)) for (const observer of this.observers) observer.opened(leaf)
       return
     }
     this.leafs.delete(leaf.id)
@@ -233,6 +237,7 @@ export class LeafNodes implements AcceptedOwner {
     totals.outBytes += leaf.outBytes
     if (leaf.closeReason.startsWith('Slow Consumer')) totals.slowConsumers++
     if (leaf.closeReason === 'Stale Connection') totals.staleConnections++
+    if (!isJoined(leaf)) return
     for (const observer of this.observers) observer.closed(leaf, leaf.closeReason)
   }
 
@@ -244,6 +249,10 @@ export class LeafNodes implements AcceptedOwner {
     }
     return subject
   }
+}
+
+function isJoined(leaf: Leaf): leaf is JoinedLeaf {
+  return leaf.account !== null
 }
 
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
