@@ -242,15 +242,47 @@ spec('server options', it => {
       'error parsing leafnode url "h o": wrong escape or character',
     ],
     ['leafnodes { remotes: [{}] }', 'a leaf node remote needs a url'],
+    ['leafnodes { remotes: [{url: "ws://u:p@h"}, {url: "wss://h/path"}] }', null],
     [
-      'leafnodes { remotes: [{url: "ws://u:p@h"}] }',
-      'error parsing leafnode url "ws://***@h": remotes do not use WebSocket',
+      'leafnodes { remotes: [{urls: ["ws://u:p@h", "nats://h"]}] }',
+      'remote leaf node configuration cannot have a mix of websocket and non-websocket urls: ["ws://***@h","nats://h"]',
     ],
+    ['leafnodes { remotes: [{url: "h", proxy: {url: "http://p:1"}}] }', null],
+    [
+      'leafnodes { remotes: [{url: "ws://h", proxy: {url: "socks://p:1"}}] }',
+      'proxy URL scheme must be http or https, got: socks',
+    ],
+    [
+      'leafnodes { remotes: [{url: "ws://h", proxy: {url: "http://p:1", username: a}}] }',
+      'proxy username and password must both be specified or both be empty',
+    ],
+    [
+      'leafnodes { remotes: [{url: h, deny_imports: ["a..b"]}] }',
+      'invalid deny_imports for remote h: subject "a..b" is not a valid subject',
+    ],
+    [
+      'leafnodes { port: -1, min_version: "2.7.0" }',
+      'the minimum version should be at least 2.8.0',
+    ],
+    [
+      'leafnodes { port: -1, min_version: new }',
+      'invalid leafnode\'s minimum version: invalid semver "new"',
+    ],
+    [
+      'leafnodes { port: -1, authorization { user: a, users: [{user: b}] } }',
+      'can not have a single user/pass and a users array',
+    ],
+    [
+      'leafnodes { port: -1, authorization { users: [{user: b}, {user: b}] } }',
+      'duplicate user "b" detected in leafnode authorization',
+    ],
+    ['leafnodes { compression: quick }', 'unsupported compression mode "quick"'],
+    ['leafnodes { compression { mode: s2_auto, rtt_thresholds: [10ms] } }', null],
     [
       'leafnodes { remotes: [{url: h, creds: a, nkey: b}] }',
       'a leaf node remote has credentials or an nkey, not both',
     ],
-    ['leafnodes { remotes: [{url: h}, {url: h}] }', 'duplicate leaf node remote'],
+    ['leafnodes { remotes: [{url: h}, {url: h}] }', 'duplicate remote h'],
     ['cluster { port: 6222, routes = [] }', null],
     [
       'cluster { routes: ["nats://h:6222"] }',

@@ -40,11 +40,17 @@ spec('reload', it => {
       is: 'refused',
       text: 'config reload not supported for Port: old=4222, new=4223',
     })
-    const leaf = (url: string) => `leafnodes { remotes: [{url: "nats://u:pass@${url}"}] }`
-    assert.equal(changes(leaf('a'), leaf('b')), {
+    const leaf = (version: string) => `leafnodes { port: -1, min_version: "${version}" }`
+    assert.equal(changes(leaf('2.9.0'), leaf('2.10.0')), {
       is: 'refused',
-      text: 'config reload not supported for Leafnodes.remotes',
+      text: 'config reload not supported for Leafnodes.minVersion',
     })
+  })
+  it('takes hubs that come and go, without their secrets', () => {
+    const leaf = (url: string) => `leafnodes { remotes: [{url: "nats://u:pass@${url}"}] }`
+    const allowed = { is: 'allowed', texts: ['leafnodes.remotes'] }
+    assert.equal(changes(leaf('a'), leaf('b')), allowed)
+    assert.equal(changes('', leaf('b')), allowed)
   })
 })
 
