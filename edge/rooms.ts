@@ -346,11 +346,22 @@ export class Rooms {
   #newHealth(): HealthSource {
     const rooms = this
     return {
-      problem: () => (this.#isReady ? null : 'not ready for connections'),
+      notReady: () => this.#waitedFor(),
       get jetstream() {
         return rooms.jetstream
       },
     }
+  }
+
+  /** The listeners that the config names and that do not accept yet. */
+  #waitedFor(): readonly string[] {
+    if (this.#isReady) return []
+    const { mqtt, websocket } = this.#parts.options
+    return [
+      'server',
+      ...(mqtt !== null && this.mqtt === null ? ['mqtt'] : []),
+      ...(websocket !== null && this.websocket === null ? ['websocket'] : []),
+    ]
   }
 
   #jsz(query: Query): object {

@@ -148,8 +148,12 @@ export class JetStream {
   }
 
   /** What /healthz asks. */
+  isEnabled(): boolean {
+    return this.#consumers !== null
+  }
+
   problem(): string | null {
-    return this.#consumers ? (this.store.health()[0] ?? null) : 'JetStream is not running'
+    return this.store.health()[0] ?? null
   }
 
   hasAccount(account: string): boolean {

@@ -3,6 +3,7 @@
 
 import type { InterestWatcher, Subscription } from '../message.ts'
 import { Sublist } from '../subject/sublist.ts'
+import { newTotals } from './totals.ts'
 
 /** The account of everybody when none are configured; named as nats-server names it. */
 export const globalAccountName = '$G'
@@ -35,6 +36,8 @@ export class Account {
   connections = 0
   /** Leaf nodes joined to it now. */
   leafs = 0
+  /** Of its connections that are gone. */
+  readonly totals = newTotals()
   readonly #watchers = new Set<InterestWatcher>()
 
   constructor(name: string) {

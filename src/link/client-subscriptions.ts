@@ -28,8 +28,13 @@ export class ClientSubscriptions {
     this.filtered?.delete(subscription)
   }
 
-  clear(account: Account): void {
+  /** The connection ends; what it was subscribed to can still be read. */
+  release(account: Account): void {
     for (const subscription of this.bySid.values()) account.unsubscribe(subscription)
+  }
+
+  clear(account: Account): void {
+    this.release(account)
     this.bySid.clear()
     this.filtered = null
   }

@@ -42,6 +42,7 @@ import {
 import { Expiry } from './expiry.ts'
 import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
+import type { Secured } from './secured.ts'
 import type { ClientSocket } from './socket.ts'
 import { deliveryText, traceIn, traceOut, tracePublish } from './trace.ts'
 import { WriteDeadline } from './write-deadline.ts'
@@ -150,6 +151,10 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     return this.#socket.certificate
   }
 
+  get secured(): Secured | null {
+    return this.#socket.secured
+  }
+
   get subscriptions(): Map<string, Subscription> {
     return this.#subscriptions.bySid
   }
@@ -190,7 +195,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     if (state.is === 'closed' && state.reason !== '') return
     if (state.is === 'handshake') state.timer.cancel()
     if (state.is === 'open') {
-      this.#subscriptions.clear(state.account)
+      this.#subscriptions.release(state.account)
       state.account.leave()
     }
     this.#state = { is: 'closed', reason }

@@ -4,6 +4,7 @@ import type { X509Certificate } from 'node:crypto'
 import { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ByteSink } from './outbox.ts'
+import { type Secured, securedOf } from './secured.ts'
 
 export interface SocketOwner {
   /** Bytes `chunk[0..bytes)`; the memory is reused after the call returns. */
@@ -20,6 +21,8 @@ export interface ClientSocket extends ByteSink {
   readonly isWebSocket: boolean
   /** What the peer proved to be in TLS; null = nothing. */
   readonly certificate: X509Certificate | null
+  /** The TLS it came by; null = none. */
+  readonly secured: Secured | null
   /** The address a proxy says it forwards for, for the log; '' = none. */
   readonly forwardedFor: string
   /** Starts reading. */
@@ -57,6 +60,7 @@ function reading(socket: Socket, received: (bytes: number) => void): Socket {
 export class LinkSocket implements ClientSocket {
   readonly host: string
   readonly port: number
+  readonly secured: Secured | null
   #socket: Socket
   #owner: SocketOwner | null = null
   #isEnding = false
@@ -66,6 +70,7 @@ export class LinkSocket implements ClientSocket {
     this.#socket = socket
     this.host = plainHost(socket.remoteAddress ?? '')
     this.port = socket.remotePort ?? 0
+    this.secured = securedOf(socket)
   }
 
   get isWebSocket(): boolean {

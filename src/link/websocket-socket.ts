@@ -5,6 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import { type Secured, securedOf } from './secured.ts'
 import { type ClientSocket, certificateOf, plainHost, type SocketOwner } from './socket.ts'
 
 export class WebSocketSocket implements ClientSocket {
@@ -12,6 +13,7 @@ export class WebSocketSocket implements ClientSocket {
   readonly port: number
   readonly isWebSocket = true
   readonly forwardedFor: string
+  readonly secured: Secured | null
   readonly #webSocket: WebSocket
   readonly #tcp: Socket
   #owner: SocketOwner | null = null
@@ -23,6 +25,7 @@ export class WebSocketSocket implements ClientSocket {
     this.host = plainHost(tcp.remoteAddress ?? '')
     this.port = tcp.remotePort ?? 0
     this.forwardedFor = forwardedFor
+    this.secured = securedOf(tcp)
   }
 
   get certificate(): X509Certificate | null {

@@ -1,7 +1,12 @@
 // The broker's own part of /metrics: what /varz, /leafz and /subsz show, as figures to be summed.
 
+import { accountTraffic } from './accountz.ts'
+import { healthz } from './healthz.ts'
 import { type Family, figure, type Sample } from './metrics.ts'
-import { type MonitoredLeaf, type Sources, sumTraffic, type Traffic } from './shapes.ts'
+import { Query } from './query.ts'
+import { leafs, routes } from './link-metrics.ts'
+import { trafficFamilies } from './traffic-metrics.ts'
+import { type Sources, sumTraffic, type Traffic } from './shapes.ts'
 import type { ProcessFigures } from './varz.ts'
 
 const secondMs = 1000
@@ -18,6 +23,9 @@ export function brokerFamilies(sources: Sources, figures: ProcessFigures): reado
     ),
     ...subjects(sources),
     ...leafs([...(sources.leafs?.() ?? [])]),
+    ...routes([...(sources.routes?.() ?? [])]),
+    ...accountFamilies(sources),
+    certificates(sources),
   ]
 }
 
@@ -29,7 +37,7 @@ function identity(sources: Sources, figures: ProcessFigures): readonly Family[] 
     version: server.version,
     node: process.versions.node,
   }
-  const isHealthy = !health || (health.problem() === null && !health.jetstream?.problem())
+  const isHealthy = healthz(health, new Query(new URLSearchParams())).code === 200
   const upMs = figures.nowMonotonicMs - server.startedMonotonicMs
   const loadedMs = sources.configLoadedWallMs?.() ?? server.startedWallMs
   return [
@@ -84,11 +92,18 @@ function connections(sources: Sources): readonly Family[] {
   const gone = sources.mqttTotals?.()
   let webSockets = 0
   let clientBytes = 0
+  let stalls = totals.stalls
   for (const client of clients.values()) {
     if (client.type === 'websocket') webSockets++
     clientBytes += client.pendingBytes
+    stalls += client.stalls ?? 0
   }
+  const routed = [...(sources.routes?.() ?? [])]
+  const routesGone = sources.routeTotals?.()
+  const leafsGone = sources.leafTotals?.()
   const mqttBytes = mqtt.reduce((sum, one) => sum + one.pendingBytes, 0)
+  const leafBytes = pendingOf(sources.leafs)
+  const routeBytes = pendingOf(sources.routes)
   const kinds = (values: Readonly<Record<string, number>>): readonly Sample[] =>
     Object.entries(values).map(([kind, value]) => ({ labels: { kind }, value }))
   return [
@@ -101,6 +116,7 @@ function connections(sources: Sources): readonly Family[] {
         websocket: webSockets,
         mqtt: mqtt.length,
         leaf: [...(sources.leafs?.() ?? [])].length,
+        route: routed.length,
       }),
     },
     {
@@ -113,15 +129,40 @@ function connections(sources: Sources): readonly Family[] {
       name: 'slow_consumers_total',
       type: 'counter',
       help: 'Connections cut off because they did not keep up.',
-      samples: kinds({ client: totals.slowConsumers, mqtt: gone?.slowConsumers ?? 0 }),
+      samples: kinds({
+        client: totals.slowConsumers,
+        mqtt: gone?.slowConsumers ?? 0,
+        leaf: leafsGone?.slowConsumers ?? 0,
+        route: routesGone?.slowConsumers ?? 0,
+      }),
     },
+    {
+      name: 'stale_connections_total',
+      type: 'counter',
+      help: 'Connections cut off because they did not answer.',
+      samples: kinds({
+        client: totals.staleConnections,
+        mqtt: gone?.staleConnections ?? 0,
+        leaf: leafsGone?.staleConnections ?? 0,
+        route: routesGone?.staleConnections ?? 0,
+      }),
+    },
+    figure('counter', 'stalls_total', 'Times that clients had to wait for slower ones.', stalls),
     {
       name: 'pending_bytes',
       type: 'gauge',
       help: 'Bytes waiting for connections to take them.',
-      samples: kinds({ client: clientBytes, mqtt: mqttBytes }),
+      samples: kinds({ client: clientBytes, mqtt: mqttBytes, leaf: leafBytes, route: routeBytes }),
     },
   ]
+}
+
+function pendingOf(
+  links: (() => Iterable<{ readonly pendingBytes?: number }>) | undefined,
+): number {
+  let bytes = 0
+  for (const { pendingBytes } of links?.() ?? []) bytes += pendingBytes ?? 0
+  return bytes
 }
 
 function byKind(sources: Sources): readonly (readonly [string, Traffic])[] {
@@ -131,26 +172,7 @@ function byKind(sources: Sources): readonly (readonly [string, Traffic])[] {
     ['client', sumTraffic([server.totals, ...server.clients.values()])],
     ['mqtt', sumTraffic([...gone(sources.mqttTotals), ...(sources.mqttClients?.() ?? [])])],
     ['leaf', sumTraffic([...gone(sources.leafTotals), ...(sources.leafs?.() ?? [])])],
-  ]
-}
-
-interface Flow {
-  readonly labels: Readonly<Record<string, string>>
-  readonly traffic: Traffic
-}
-
-function trafficFamilies(prefix: string, whose: string, flows: readonly Flow[]): readonly Family[] {
-  const family = (name: string, what: string, of: (traffic: Traffic) => number): Family => ({
-    name: prefix + name,
-    type: 'counter',
-    help: `${what} ${whose}.`,
-    samples: flows.map(({ labels, traffic }) => ({ labels, value: of(traffic) })),
-  })
-  return [
-    family('received_messages_total', 'Messages from the peers', one => one.inMsgs),
-    family('received_bytes_total', 'Payload from the peers', one => one.inBytes),
-    family('sent_messages_total', 'Messages to the peers', one => one.outMsgs),
-    family('sent_bytes_total', 'Payload to the peers', one => one.outBytes),
+    ['route', sumTraffic([...gone(sources.routeTotals), ...(sources.routes?.() ?? [])])],
   ]
 }
 
@@ -170,31 +192,36 @@ function subjects({ server }: Sources): readonly Family[] {
   ]
 }
 
-function leafs(all: readonly MonitoredLeaf[]): readonly Family[] {
-  const labelsOf = ({ name, account, host, port }: MonitoredLeaf) => ({
-    leaf: name,
-    account,
-    remote: `${host}:${port}`,
-  })
-  const each = (of: (leaf: MonitoredLeaf) => number): readonly Sample[] =>
-    all.map(leaf => ({ labels: labelsOf(leaf), value: of(leaf) }))
+/** Accounts that have, or had, connections. */
+function accountFamilies(sources: Sources): readonly Family[] {
+  const used = accountTraffic(sources)
+  const labels = (account: string) => ({ account })
   return [
     {
-      name: 'leaf_rtt_seconds',
+      name: 'account_connections',
       type: 'gauge',
-      help: 'Last round trip of a leaf-node connection.',
-      samples: each(leaf => leaf.rttMs / secondMs),
+      help: 'Connections of an account, leaf nodes included.',
+      samples: used.map(one => ({ labels: labels(one.name), value: one.connections })),
     },
     {
-      name: 'leaf_subscriptions',
+      name: 'account_subscriptions',
       type: 'gauge',
-      help: 'Subjects subscribed over a leaf-node connection.',
-      samples: each(leaf => leaf.subjects.length),
+      help: 'Subscriptions of an account.',
+      samples: used.map(one => ({ labels: labels(one.name), value: one.subscriptions })),
     },
     ...trafficFamilies(
-      'leaf_',
-      'of a leaf-node connection since it was made',
-      all.map(leaf => ({ labels: labelsOf(leaf), traffic: leaf })),
+      'account_',
+      'of connections of an account, those that are gone included',
+      used.map(({ name, traffic }) => ({ labels: labels(name), traffic })),
     ),
   ]
+}
+
+function certificates({ certificateEnds }: Sources): Family {
+  const samples = Object.entries(certificateEnds?.() ?? {}).map(([block, wallMs]) => ({
+    labels: { block },
+    value: wallMs / secondMs,
+  }))
+  const help = 'When the certificate of a listener ends, since 1970.'
+  return { name: 'tls_certificate_end_time_seconds', type: 'gauge', help, samples }
 }

@@ -23,9 +23,11 @@ export interface Health {
 
 /** Throws QueryError when a parameter is wrong. */
 export function healthz(source: HealthSource | undefined, query: Query): Health {
-  query.bool('js-enabled')
-  const enabledOnly = query.bool('js-enabled-only') || query.bool('js-enabled')
+  const isOldName = query.bool('js-enabled')
+  const enabledOnly = query.bool('js-enabled-only') || isOldName
+  // What only clusters tell apart: their server and their meta leader.
   query.bool('js-server-only')
+  query.bool('js-meta-only')
   const withDetails = query.bool('details')
   const asked = {
     account: query.text('account'),
@@ -38,6 +40,8 @@ export function healthz(source: HealthSource | undefined, query: Query): Health 
   if (!withDetails) return { code, body: { status, error } }
   return { code, body: { status: 'error', errors: [{ ...named, error }] } }
 }
+
+const notEnabled = 'JetStream not enabled (10076)'
 
 interface Asked {
   readonly account: string
@@ -58,9 +62,10 @@ function requestFault({ account, stream, consumer }: Asked): Fault | null {
 }
 
 function brokerFault(source: HealthSource | undefined): Fault | null {
-  const problem = source?.problem() ?? null
-  if (problem === null) return null
-  return { code: 500, status: 'error', type: 'CONNECTION', error: problem }
+  const missing = source?.notReady() ?? []
+  if (missing.length === 0) return null
+  const error = `failed to be ready for connections after 1ms: ${missing.join(', ')}`
+  return { code: 500, status: 'error', type: 'CONNECTION', error }
 }
 
 function storeFault(
@@ -70,11 +75,13 @@ function storeFault(
 ): Fault | null {
   const jetstream = source?.jetstream ?? null
   if (jetstream === null) return null
+  const sick = { code: 503, status: 'unavailable', type: 'JETSTREAM' } as const
+  if (!jetstream.isEnabled()) return { ...sick, error: notEnabled }
+  // Who asks only whether it runs restarts what does not: that would mend no disk.
+  if (enabledOnly) return null
   const problem = jetstream.problem()
-  if (problem !== null) {
-    return { code: 503, status: 'unavailable', type: 'JETSTREAM', error: problem }
-  }
-  if (enabledOnly || account === '') return null
+  if (problem !== null) return { ...sick, error: problem }
+  if (account === '') return null
   const missing = { code: 404, status: 'unavailable', account } as const
   if (!jetstream.hasAccount(account)) {
     return { ...missing, type: 'ACCOUNT', error: `JetStream account "${account}" not found` }

@@ -17,11 +17,13 @@ export function toJson(value: unknown, indent = 2): string {
   )
 }
 
-/** A point in time; a clock before 1970 or past the year 9999 is still written. */
+/** A point in time, as Go writes it; a clock before 1970 or past the year 9999 is still written. */
 export function timeText(wallMs: number): string {
-  return new Date(
+  const text = new Date(
     Math.min(Math.max(wallMs, -62_135_596_800_000), 253_402_300_799_999),
   ).toISOString()
+  // Zeros at the end of the fraction are left out.
+  return text.endsWith('0Z') ? text.replace(/\.?0+Z$/, 'Z') : text
 }
 
 /** `1y2d3h4m5s`, without what is zero in front. */

@@ -1,4 +1,4 @@
-// /leafz: the leaf-node connections, as nats-server 2.10 shows them.
+// /leafz: the leaf-node connections, as nats-server shows them; `id` came with 2.11.
 
 import { durationText, timeText } from './json.ts'
 import type { Query } from './query.ts'
@@ -20,8 +20,10 @@ export function leafz(sources: Sources, query: Query, nowMs: number): object {
 
 function row(leaf: MonitoredLeaf, withSubjects: boolean): object {
   return {
+    ...(leaf.id === undefined ? {} : { id: leaf.id }),
     name: leaf.name,
     is_spoke: leaf.isSpoke,
+    ...(leaf.isIsolated ? { is_isolated: true } : {}),
     account: leaf.account,
     ip: leaf.host,
     port: leaf.port,
@@ -32,6 +34,6 @@ function row(leaf: MonitoredLeaf, withSubjects: boolean): object {
     out_bytes: leaf.outBytes,
     subscriptions: leaf.subjects.length,
     ...(withSubjects && leaf.subjects.length > 0 ? { subscriptions_list: leaf.subjects } : {}),
-    compression: 'off',
+    compression: leaf.compression ?? 'off',
   }
 }

@@ -11,9 +11,10 @@ const links: readonly (readonly [string, string])[] = [
   ['/leafz', 'LeafNodes'],
   ['/gatewayz', 'Gateways'],
   ['/raftz', 'Raft Groups'],
+  ['/healthz', 'Health Probe'],
+  ['/debug/vars', 'Expvar'],
   ['/edgez', 'Rooms'],
   ['/metrics', 'Metrics'],
-  ['/healthz', 'Health Probe'],
 ]
 
 /** `basePath` has no slash at its end; only paths that are `served` are shown. */

@@ -34,6 +34,12 @@ export class Query {
     throw fault('boolean', name, 'ParseBool', text, 'invalid syntax')
   }
 
+  /** `subs`: `detail`, or a boolean for the subjects alone. Throws QueryError. */
+  subscriptions(): 'none' | 'subjects' | 'detail' {
+    if (this.text('subs').toLowerCase() === 'detail') return 'detail'
+    return this.bool('subs') ? 'subjects' : 'none'
+  }
+
   /** Absent is 0; a value past what a number holds exactly is cut. Throws QueryError. */
   int(name: string): number {
     const text = this.text(name)

@@ -1,82 +1,25 @@
 // What monitoring must see of the broker and of the rooms beside it. The views are pure functions
 // of these shapes; the server has them as fields of its own, the rooms of edge/ hand theirs in.
 
-import type { Subscription } from '../message.ts'
+import type { AccountFacts, MonitoredAccount } from './account-shapes.ts'
+import type {
+  MonitoredClient,
+  MonitoredClosedClient,
+  MonitoredLeaf,
+  MonitoredRoute,
+  SubjectPermission,
+  Traffic,
+} from './connection-shapes.ts'
 import type { Family } from './metrics.ts'
 
-/** Counters of one direction pair; `in` is what the peer sent. */
-export interface Traffic {
-  readonly inMsgs: number
-  readonly inBytes: number
-  readonly outMsgs: number
-  readonly outBytes: number
-}
-
-export interface MonitoredSublist {
-  readonly count: number
-  readonly inserts: number
-  readonly removes: number
-  readonly lookups: number
-  readonly cacheHits: number
-  readonly cached: number
-}
-
-export interface MonitoredAccount {
-  readonly name: string
-  readonly sublist: MonitoredSublist
-}
-
-/** A client connection, as link/client.ts has it. */
-export interface MonitoredClient extends Traffic {
-  readonly id: number
-  readonly host: string
-  readonly port: number
-  readonly startedWallMs: number
-  readonly lastActivityMs: number
-  readonly pendingBytes: number
-  readonly stalls?: number
-  readonly subscriptions: ReadonlyMap<string, Subscription>
-  readonly options: { readonly name: string; readonly lang: string; readonly version: string }
-  readonly keepalive: { readonly rttMs: number }
-  readonly identity: { readonly user: string } | null
-  readonly account: { readonly name: string } | null
-  /** 'nats' unless it says otherwise; an MQTT connection is told by its client id. */
-  readonly type?: 'nats' | 'websocket'
-  /** Set by an MQTT connection. */
-  readonly mqttClientId?: string
-}
-
-/** A client connection that is gone. */
-export interface MonitoredClosedClient extends Traffic {
-  readonly type?: 'nats' | 'websocket'
-  readonly id: number
-  readonly host: string
-  readonly port: number
-  readonly name: string
-  readonly lang: string
-  readonly version: string
-  readonly user: string
-  readonly account: string
-  readonly rttMs: number
-  readonly startedWallMs: number
-  readonly lastActivityMs: number
-  readonly stoppedWallMs: number
-  readonly reason: string
-}
-
-/** A leaf-node connection. */
-export interface MonitoredLeaf extends Traffic {
-  /** The other server's name. */
-  readonly name: string
-  /** We dialled and are its spoke. */
-  readonly isSpoke: boolean
-  readonly account: string
-  readonly host: string
-  readonly port: number
-  readonly rttMs: number
-  /** Subjects subscribed over it. */
-  readonly subjects: readonly string[]
-}
+export type { AccountFacts, MonitoredAccount } from './account-shapes.ts'
+export type {
+  MonitoredClient,
+  MonitoredClosedClient,
+  MonitoredLeaf,
+  MonitoredRoute,
+  Traffic,
+} from './connection-shapes.ts'
 
 export interface MonitoredOptions {
   readonly max_connections: number
@@ -109,46 +52,109 @@ export interface MonitoredServer {
   readonly clients: ReadonlyMap<number, MonitoredClient>
   readonly closed: { list(): readonly MonitoredClosedClient[] }
   /** Of connections that are gone; live ones count in their own fields. */
-  readonly totals: Traffic & { readonly connections: number; readonly slowConsumers: number }
+  readonly totals: Traffic & {
+    readonly connections: number
+    readonly slowConsumers: number
+    readonly staleConnections: number
+    readonly stalls: number
+  }
+}
+
+/** Of connections of a kind that are gone. */
+export interface KindTotals extends Traffic {
+  readonly slowConsumers?: number
+  readonly staleConnections?: number
 }
 
 /** What may be wrong although the process runs; null = nothing. */
 export interface HealthSource {
-  /** The broker's own readiness. */
-  problem(): string | null
+  /** The listeners that do not accept yet, by nats-server's names: `server`, `mqtt` … */
+  notReady(): readonly string[]
   /** null: JetStream is off. */
-  readonly jetstream: {
-    problem(): string | null
-    hasAccount(account: string): boolean
-    hasStream(account: string, stream: string): boolean
-    hasConsumer(account: string, stream: string, consumer: string): boolean
-  } | null
+  readonly jetstream: JetStreamHealth | null
 }
 
-/** Everything the endpoints show. Absent parts are rooms that were not loaded. */
+export interface JetStreamHealth {
+  /** false: it was asked for and does not run. */
+  isEnabled(): boolean
+  /** What is wrong with the store as a whole. */
+  problem(): string | null
+  hasAccount(account: string): boolean
+  hasStream(account: string, stream: string): boolean
+  hasConsumer(account: string, stream: string, consumer: string): boolean
+}
+
+/** A queue inside the process, as /ipqueuesz shows it. */
+export interface MonitoredQueue {
+  readonly pending: number
+  readonly inProgress?: number
+}
+
+/** When the certificates of the listeners end, by the block they stand in. */
+export type CertificateEnds = Readonly<
+  Partial<Record<'server' | 'cluster' | 'leaf' | 'mqtt' | 'websocket', number>>
+>
+
+/** Trusted operators, as /varz shows them. */
+export interface MonitoredOperators {
+  readonly jwts: readonly string[]
+  readonly claims: readonly object[]
+}
+
+/**
+ * Everything the endpoints show. Absent parts are rooms that were not loaded. A room that has
+ * something to show adds one line to edge/monitoring.ts.
+ */
 export interface Sources {
   readonly server: MonitoredServer
   /** MQTT connections: shown among the clients. */
   readonly mqttClients?: () => Iterable<MonitoredClient>
   /** Traffic of MQTT connections that are gone. */
-  readonly mqttTotals?: () => Traffic & {
+  readonly mqttTotals?: () => KindTotals & {
     readonly connections: number
     readonly slowConsumers: number
   }
   readonly leafs?: () => Iterable<MonitoredLeaf>
   /** Traffic of leaf-node connections that are gone. */
-  readonly leafTotals?: () => Traffic
+  readonly leafTotals?: () => KindTotals
   /** `leaf` of /varz: host, port, timeouts, remotes. */
   readonly leafOptions?: () => object
+  readonly routes?: () => Iterable<MonitoredRoute>
+  /** Traffic of routes that are gone. */
+  readonly routeTotals?: () => KindTotals
+  /** Servers at the other end of the routes: `remotes` of /varz. */
+  readonly routedServers?: () => number
+  /** `cluster` of /varz. */
+  readonly clusterOptions?: () => object
+  /** `import` and `export` of /routez. */
+  readonly routePermissions?: () => {
+    readonly import?: SubjectPermission | null
+    readonly export?: SubjectPermission | null
+  } | null
   /** `mqtt` of /varz. */
   readonly mqttOptions?: () => object
   /** `websocket` of /varz. */
   readonly websocketOptions?: () => object
+  /** Addresses that clients are told; empty unless there is a cluster or one is advertised. */
+  readonly connectUrls?: () => readonly string[]
   /** Where /varz says that WebSocket clients connect; empty unless advertised. */
   readonly websocketUrls?: () => readonly string[]
   /** `jetstream` of /varz: config and stats. */
   readonly jetstream?: () => object
   readonly health?: HealthSource
+  /** What is known of an account: imports, exports, mappings, its JWT. */
+  readonly accountFacts?: (name: string) => AccountFacts | null
+  readonly operators?: () => MonitoredOperators | null
+  /** Logins that failed because their account is not among the pinned ones. */
+  readonly pinnedAccountFails?: () => number
+  readonly certificateEnds?: () => CertificateEnds
+  /** `sha256:…` of the configuration; '' = there is none. */
+  readonly configDigest?: () => string
+  /** The config's server_metadata. */
+  readonly metadata?: () => Readonly<Record<string, string>>
+  readonly featureFlags?: () => Readonly<Record<string, boolean>>
+  /** Queues inside the process, by name. */
+  readonly queues?: () => Iterable<readonly [name: string, queue: MonitoredQueue]>
   /** The rooms' figures on /metrics. */
   readonly families?: () => Iterable<Family>
   /** When the config was read last; the start unless it was reloaded. */

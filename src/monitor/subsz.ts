@@ -1,10 +1,12 @@
-// /subsz: figures of the subscription lists and, with `subs`, the clients' subscriptions.
+// /subsz: figures of the subscription lists and, with `subs`, the subscriptions of
+// clients and of the broker itself.
 
-import type { Subscription } from '../message.ts'
+import type { Sink } from '../message.ts'
 import { isSubject, matches } from '../subject/subject.ts'
 import { timeText } from './json.ts'
 import { type Query, QueryError } from './query.ts'
 import type { MonitoredAccount, Sources } from './shapes.ts'
+import { subscriptionDetail } from './subscription-detail.ts'
 
 const limitDefault = 1024
 const limitMax = 10_000
@@ -25,7 +27,7 @@ export function subsz(sources: Sources, query: Query, nowMs: number): object {
   )
   const figures = sublistFigures(accounts)
   if (!withList) return figures
-  const list = subscriptions(sources, account, test).slice(offset, offset + limit)
+  const list = rows(sources, accounts, test).slice(offset, offset + limit)
   // nats-server leaves the frame out when the list is empty, and its readers know that.
   if (list.length === 0) return figures
   return {
@@ -41,7 +43,12 @@ export function subsz(sources: Sources, query: Query, nowMs: number): object {
 
 export function sublistFigures(accounts: readonly MonitoredAccount[]): object {
   const sum = { count: 0, inserts: 0, removes: 0, lookups: 0, cacheHits: 0, cached: 0 }
+  let maxFanout = 0
+  let reached = 0
   for (const { sublist } of accounts) {
+    const { max, average } = sublist.fanout()
+    maxFanout = Math.max(maxFanout, max)
+    reached += average * sublist.cached
     sum.count += sublist.count
     sum.inserts += sublist.inserts
     sum.removes += sublist.removes
@@ -56,35 +63,37 @@ export function sublistFigures(accounts: readonly MonitoredAccount[]): object {
     num_removes: sum.removes,
     num_matches: sum.lookups,
     cache_hit_rate: sum.lookups === 0 ? 0 : sum.cacheHits / sum.lookups,
-    // Walking every cached match for these two would hold the loop up for a figure nobody reads.
-    max_fanout: 0,
-    avg_fanout: 0,
+    max_fanout: maxFanout,
+    avg_fanout: sum.cached === 0 ? 0 : reached / sum.cached,
   }
 }
 
-function subscriptions(sources: Sources, account: string, test: string): object[] {
+/** Subscriptions of other servers are not listed, as in nats-server. */
+function rows(
+  sources: Sources,
+  accounts: readonly MonitoredAccount[],
+  test: string,
+): readonly object[] {
+  const ids = new Map<Sink, number>()
+  for (const { id, subscriptions } of sources.mqttClients?.() ?? []) {
+    for (const { sink } of subscriptions.values()) ids.set(sink, id)
+  }
   const found: object[] = []
-  const clients = [...sources.server.clients.values(), ...(sources.mqttClients?.() ?? [])]
-  for (const client of clients) {
-    const name = client.account?.name ?? ''
-    if (account !== '' && name !== account) continue
-    for (const subscription of client.subscriptions.values()) {
-      if (test !== '' && !matches(subscription.subject, test)) continue
-      found.push(row(subscription, name, client.id))
+  for (const { name, sublist } of accounts) {
+    for (const subscription of sublist) {
+      const { sink, subject } = subscription
+      if (sink.remote || (test !== '' && !matches(subject, test))) continue
+      const cid = ids.get(sink) ?? idOf(sink) ?? internalId
+      found.push({ account: name, ...subscriptionDetail(subscription, cid) })
     }
   }
   return found
 }
 
-function row(subscription: Subscription, account: string, cid: number): object {
-  const { subject, queue, sid, delivered, max } = subscription
-  return {
-    ...(account === '' ? {} : { account }),
-    subject,
-    ...(queue === '' ? {} : { qgroup: queue }),
-    sid,
-    msgs: delivered,
-    ...(max > 0 ? { max } : {}),
-    cid,
-  }
+/** Whose connection the broker's own subscriptions are: the first that clients never have. */
+const internalId = 1
+
+function idOf(sink: Sink): number | undefined {
+  const { id } = sink as { readonly id?: unknown }
+  return typeof id === 'number' ? id : undefined
 }

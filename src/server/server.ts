@@ -20,6 +20,7 @@ import {
 } from '../account/authenticate.ts'
 import { Hashes } from '../account/hashes.ts'
 import { createNKey } from '../account/nkey.ts'
+import { addTraffic } from '../account/totals.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Turn } from '../base/turn.ts'
@@ -69,6 +70,8 @@ export interface Totals {
   connections: number
   slowConsumers: number
   staleConnections: number
+  /** Times that clients were made to wait for others. */
+  stalls: number
 }
 
 /** Somebody who must know of clients that come and go: the system account's events. */
@@ -101,6 +104,7 @@ export class Server {
     connections: 0,
     slowConsumers: 0,
     staleConnections: 0,
+    stalls: 0,
   }
   readonly startedWallMs: number
   readonly startedMonotonicMs: number
@@ -315,6 +319,7 @@ export class Server {
       closed: (client, reason) => this.#forget(client, reason),
       slowConsumer: client => {
         this.totals.slowConsumers++
+        if (client.account) client.account.totals.slowConsumers++
         this.log.info(`${client.label} - Slow Consumer Detected`)
       },
     }
@@ -345,10 +350,10 @@ export class Server {
   #forget(client: Client, reason: string): void {
     if (!this.clients.delete(client.id)) return
     const { totals } = this
-    totals.inMsgs += client.inMsgs
-    totals.inBytes += client.inBytes
-    totals.outMsgs += client.outMsgs
-    totals.outBytes += client.outBytes
+    addTraffic(totals, client)
+    totals.stalls += client.stalls
+    const account = this.accounts.get(client.identity?.account ?? '')
+    if (account) addTraffic(account.totals, client)
     if (reason === 'Stale Connection') totals.staleConnections++
     this.closed.add(client, reason, this.clock.wallMs())
     this.#tell(observer => observer.closed(client, reason))

@@ -76,6 +76,19 @@ export class Sublist {
     return match
   }
 
+  /** Subscriptions that the cached matches reach: of the widest one, and on the average. */
+  fanout(): { readonly max: number; readonly average: number } {
+    let max = 0
+    let sum = 0
+    for (const { plain, groups } of this.#cache.values()) {
+      let reached = plain.length
+      for (const members of groups) reached += members.length
+      max = Math.max(max, reached)
+      sum += reached
+    }
+    return { max, average: sum === 0 ? 0 : sum / this.#cache.size }
+  }
+
   *[Symbol.iterator](): Generator<Subscription> {
     yield* walk(this.#root)
   }

@@ -8,7 +8,7 @@ import { startEdge } from '../support/edge.ts'
 import { type ReadFamily, readExposition } from '../support/exposition.ts'
 import { startHub } from '../support/hub.ts'
 import { spec } from '../support/spec.ts'
-import { client, leaf, sources, startMs, subscription } from './sources.ts'
+import { client, leaf, route, sources, startMs, subscription } from './sources.ts'
 
 const programsMsMax = 60_000
 
@@ -27,6 +27,7 @@ const figures = {
   httpHost: '127.0.0.1',
   httpPort: 8222,
   httpBasePath: '',
+  httpsPort: 0,
   requests: { '/varz': 3, '/metrics': 1 },
 }
 
@@ -126,7 +127,10 @@ spec('metrics of the broker', it => {
       leafTotals: () => traffic,
       mqttClients: () => [client(3, { mqttClientId: 'm', ...traffic })],
       mqttTotals: () => ({ ...traffic, connections: 4, slowConsumers: 2 }),
-      health: { problem: () => null, jetstream: null },
+      health: { notReady: () => [], jetstream: null },
+      routes: () => [route],
+      routeTotals: () => ({ ...traffic, slowConsumers: 1, staleConnections: 4 }),
+      certificateEnds: () => ({ server: 1_700_000_000_000 }),
     },
   )
   it('adds up live and gone connections by kind', () => {
@@ -145,6 +149,17 @@ spec('metrics of the broker', it => {
       ['sent_messages_total', { kind: 'leaf' }, 23],
       ['leaf_rtt_seconds', { leaf: 'hub', account: '$G', remote: '127.0.0.1:7422' }, 0.000365],
       ['leaf_sent_bytes_total', { leaf: 'hub', account: '$G', remote: '127.0.0.1:7422' }, 4],
+      ['connections', { kind: 'route' }, 1],
+      ['slow_consumers_total', { kind: 'route' }, 1],
+      ['stale_connections_total', { kind: 'route' }, 4],
+      ['stale_connections_total', { kind: 'client' }, 2],
+      ['stalls_total', {}, 3],
+      ['pending_bytes', { kind: 'route' }, 8],
+      ['received_messages_total', { kind: 'route' }, 11],
+      ['route_rtt_seconds', { route: 'b', account: '', remote: '127.0.0.1:6222' }, 0.002],
+      ['account_connections', { account: '$G' }, 4],
+      ['account_sent_messages_total', { account: '$G' }, 43],
+      ['tls_certificate_end_time_seconds', { block: 'server' }, 1_700_000_000],
       ['subscriptions', {}, 1],
       ['uptime_seconds', {}, 90],
       ['memory_resident_bytes', {}, 1000],
@@ -158,14 +173,15 @@ spec('metrics of the broker', it => {
   it('says when it is not healthy', () => {
     const problem = () => 'a disk that is full'
     const jetstream = {
+      isEnabled: () => true,
       problem,
       hasAccount: () => true,
       hasStream: () => true,
       hasConsumer: () => true,
     }
     for (const health of [
-      { problem, jetstream: null },
-      { problem: () => null, jetstream },
+      { notReady: () => ['server'], jetstream: null },
+      { notReady: () => [], jetstream },
     ]) {
       const text = metricsText(brokerFamilies({ ...view, health }, figures))
       assert.is(shownBy(checked(text), 'healthy'), 0)

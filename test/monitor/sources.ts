@@ -7,12 +7,16 @@ import type {
   MonitoredClient,
   MonitoredClosedClient,
   MonitoredLeaf,
+  MonitoredRoute,
   Sources,
 } from '../../src/monitor/shapes.ts'
 
 export const startMs = Date.UTC(2026, 0, 2, 3, 4, 5)
 
 const nobody: LocalSink = { remote: false, deliver() {} }
+
+/** As a client is the sink of its own subscriptions. */
+const sinkOf = ({ id }: MonitoredClient) => Object.assign({ id }, nobody)
 
 export function subscription(subject: string, sid: string, queue = ''): Subscription {
   return newSubscription(subject, nobody, queue, sid)
@@ -47,12 +51,14 @@ export function closedClient(
     id,
     host: '127.0.0.1',
     port: 40_000 + id,
-    name: '',
-    lang: '',
-    version: '',
+    options: { name: '', lang: '', version: '' },
     user: '',
     account: '$G',
-    rttMs: 0,
+    claims: null,
+    secured: null,
+    keepalive: { rttMs: 0 },
+    subscriptions: [],
+    subscriptionCount: 0,
     startedWallMs: startMs,
     lastActivityMs: startMs,
     stoppedWallMs: startMs,
@@ -79,13 +85,32 @@ export const leaf: MonitoredLeaf = {
   outBytes: 4,
 }
 
+export const route: MonitoredRoute = {
+  id: 9,
+  remoteId: 'NB',
+  remoteName: 'b',
+  didSolicit: true,
+  isConfigured: true,
+  host: '127.0.0.1',
+  port: 6222,
+  startedWallMs: startMs,
+  lastActivityMs: startMs,
+  rttMs: 2,
+  pendingBytes: 8,
+  subscriptions: new Map(),
+  inMsgs: 1,
+  inBytes: 2,
+  outMsgs: 3,
+  outBytes: 4,
+}
+
 export function sources(
   clients: readonly MonitoredClient[] = [],
   more: Partial<Sources> = {},
 ): Sources {
   const account = new Account('$G')
   for (const one of clients) {
-    for (const sub of one.subscriptions.values()) account.subscribe(sub)
+    for (const sub of one.subscriptions.values()) account.subscribe({ ...sub, sink: sinkOf(one) })
   }
   return {
     server: {
@@ -119,6 +144,8 @@ export function sources(
         outBytes: 60,
         connections: 7,
         slowConsumers: 1,
+        staleConnections: 2,
+        stalls: 3,
       },
     },
     ...more,

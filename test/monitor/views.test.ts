@@ -22,6 +22,7 @@ const figures = {
   httpHost: '127.0.0.1',
   httpPort: 8222,
   httpBasePath: '',
+  httpsPort: 0,
   requests: { '/varz': 1 },
 }
 
@@ -281,8 +282,9 @@ spec('leafz and subsz', it => {
 
 spec('healthz', it => {
   const ready: HealthSource = {
-    problem: () => null,
+    notReady: () => [],
     jetstream: {
+      isEnabled: () => true,
       problem: () => null,
       hasAccount: account => account === '$G',
       hasStream: (_, stream) => stream === 'S',
@@ -329,17 +331,31 @@ spec('healthz', it => {
     ],
     [
       'a broker that is not ready',
-      { ...ready, problem: () => 'not ready' },
+      { ...ready, notReady: () => ['server', 'mqtt'] },
       '',
       500,
-      '{"status":"error","error":"not ready"}',
+      '{"status":"error","error":"failed to be ready for connections after 1ms: server, mqtt"}',
     ],
     [
       'a sick store',
-      { problem: () => null, jetstream: { ...ready.jetstream!, problem: () => 'disk full' } },
-      'js-enabled-only=1',
+      { ...ready, jetstream: { ...ready.jetstream!, problem: () => 'disk full' } },
+      'js-server-only=1&js-meta-only=1',
       503,
       '{"status":"unavailable","error":"disk full"}',
+    ],
+    [
+      'a sick store that runs',
+      { ...ready, jetstream: { ...ready.jetstream!, problem: () => 'disk full' } },
+      'js-enabled-only=1',
+      200,
+      '{"status":"ok"}',
+    ],
+    [
+      'a store that does not run',
+      { ...ready, jetstream: { ...ready.jetstream!, isEnabled: () => false } },
+      'js-enabled-only=1',
+      503,
+      '{"status":"unavailable","error":"JetStream not enabled (10076)"}',
     ],
   ]
   for (const [name, source, text, code, body] of rows) {

@@ -1,0 +1,34 @@
+// What monitoring shows of the TLS that a connection came by.
+
+import { createHash, type X509Certificate } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+
+export interface Secured {
+  /** `1.3`, as nats-server writes it. */
+  readonly version: string
+  /** The suite's name at IANA. */
+  readonly cipher: string
+  /** TLS came before INFO. */
+  readonly isFirst: boolean
+}
+
+/** null: no TLS, or its handshake is not done. To be asked while the socket lives. */
+export function securedOf(socket: Socket, isFirst = false): Secured | null {
+  const { getProtocol, getCipher } = socket as TLSSocket
+  if (!getProtocol || !getCipher) return null
+  const protocol = getProtocol.call(socket)
+  if (!protocol) return null
+  const cipher = getCipher.call(socket)?.standardName ?? ''
+  return { version: protocol.replace('TLSv', ''), cipher, isFirst }
+}
+
+/** A certificate as /connz shows it; the subject as Go writes a name, the last part first. */
+export function certificateFields({ subject, publicKey, raw }: X509Certificate): object {
+  const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+  return {
+    subject: subject.split('\n').reverse().join(','),
+    spki_sha256: hash(publicKey.export({ type: 'spki', format: 'der' })),
+    cert_sha256: hash(raw),
+  }
+}
