@@ -1,5 +1,6 @@
 // What monitoring sees: the rooms' fields in the shapes that src/monitor declares.
 
+import { addTraffic } from '../src/account/totals.ts'
 import { newSubscription } from '../src/broker/post.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Subscription } from '../src/message.ts'
@@ -117,4 +118,14 @@ export function mqttClient(connection: Connection): MonitoredClient {
     outMsgs,
     outBytes,
   }
+}
+
+/** An MQTT connection is gone: monitoring still shows it, and its account has its traffic. */
+export function rememberMqtt(server: Server, connection: Connection, reason: string): void {
+  const { identity } = connection
+  server.closed.add({ ...mqttClient(connection), identity }, reason, server.clock.wallMs())
+  const account = identity === null ? undefined : server.accounts.get(identity.account)
+  if (account === undefined) return
+  addTraffic(account.totals, connection)
+  if (reason.startsWith('Slow Consumer')) account.totals.slowConsumers++
 }

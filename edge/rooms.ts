@@ -226,7 +226,7 @@ export class Rooms {
       this.server,
       jetstream.store,
       options.mqtt,
-      mqttObserver(() => this.system),
+      mqttObserver(this.server, () => this.system),
     )
     this.mqtt = mqtt
     const { host, port } = mqttAddress(options.mqtt) ?? { host: '', port: 0 }

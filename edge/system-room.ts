@@ -7,7 +7,7 @@ import type { Server } from '../src/server/server.ts'
 import { Figures } from '../src/system/figures.ts'
 import { profileOf } from '../src/system/profile.ts'
 import { System } from '../src/system/system.ts'
-import { mqttClient } from './monitoring.ts'
+import { mqttClient, rememberMqtt } from './monitoring.ts'
 import type { Connection } from './mqtt/connection.ts'
 import type { MqttObserver } from './mqtt/gateway.ts'
 
@@ -61,14 +61,17 @@ export function newSystem(parts: SystemRoomParts): System | null {
 }
 
 /** Of MQTT clients, as those of NATS are told. */
-export function mqttObserver(system: () => System | null): MqttObserver {
+export function mqttObserver(server: Server, system: () => System | null): MqttObserver {
   const seen = (connection: Connection) => ({
     ...mqttClient(connection),
     identity: connection.identity,
   })
   return {
     opened: connection => system()?.opened(seen(connection)),
-    closed: (connection, reason) => system()?.closed(seen(connection), reason),
+    closed: (connection, reason) => {
+      rememberMqtt(server, connection, reason)
+      system()?.closed(seen(connection), reason)
+    },
     refused: (connection, user) => {
       const client = seen(connection)
       const options = { ...client.options, user }

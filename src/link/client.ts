@@ -76,6 +76,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   echo = true
   permissions: PermissionCheck | null = null
   readonly keepalive: Keepalive
+  readonly secured: Secured | null
   readonly #context: LinkContext
   readonly #socket: ClientSocket
   readonly #outbox: Outbox
@@ -98,6 +99,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     this.id = id
     this.host = socket.host
     this.port = socket.port
+    this.secured = socket.secured
     this.startedWallMs = context.clock.wallMs()
     this.lastActivityMs = this.startedWallMs
     this.payloadBytesMax = context.limits.payloadBytesMax
@@ -149,10 +151,6 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
 
   get certificate(): X509Certificate | null {
     return this.#socket.certificate
-  }
-
-  get secured(): Secured | null {
-    return this.#socket.secured
   }
 
   get subscriptions(): Map<string, Subscription> {

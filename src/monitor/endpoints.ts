@@ -8,7 +8,7 @@ import { accountz, accstatz } from './accountz.ts'
 import { brokerFamilies } from './broker-metrics.ts'
 import { connz } from './connz.ts'
 import { healthz } from './healthz.ts'
-import { debugVars, ipqueuesz, stacks } from './internals.ts'
+import { expvarz, ipqueuesz, stacks } from './internals.ts'
 import { toJson } from './json.ts'
 import { leafz } from './leafz.ts'
 import { metricsText, metricsType } from './metrics.ts'
@@ -201,10 +201,9 @@ function json(value: object, indent?: number): Reply {
   }
 }
 
-/** Go's expvar handler answers these: another type, and no other origins. */
+/** As Go's expvar answers: another type, and nothing about other origins. */
 function variables(): Reply {
-  const body = toJson(debugVars(process.argv, process.memoryUsage.rss()))
-  return { code: 200, type: `${jsonType}; charset=utf-8`, body }
+  return { code: 200, type: `${jsonType}; charset=utf-8`, body: toJson(expvarz()) }
 }
 
 function text(code: number, body: string): Reply {

@@ -30,38 +30,24 @@ export function stacks(): string {
 }
 
 /**
- * /debug/vars, as nats-server 2.12 has it: of Go's memstats those that V8 knows too. Passwords of
- * the command line are left out.
+ * /debug/vars and EXPVARZ: the memory of the process under Go's names, as far as Node has the same.
+ * The command line is not shown: it may hold a password.
  */
-export function debugVars(argv: readonly string[], residentBytes: number): object {
-  const heap = getHeapStatistics()
-  const { external, arrayBuffers } = process.memoryUsage()
+export function expvarz(): object {
+  const { rss, heapTotal, heapUsed, external } = process.memoryUsage()
+  const { heap_size_limit: heapMax } = getHeapStatistics()
   return {
-    cmdline: withoutSecrets(argv),
+    cmdline: [process.title],
     memstats: {
-      Alloc: heap.used_heap_size,
-      Sys: residentBytes,
-      HeapAlloc: heap.used_heap_size,
-      HeapSys: heap.total_heap_size,
-      HeapIdle: heap.total_heap_size - heap.used_heap_size,
-      HeapInuse: heap.used_heap_size,
+      Alloc: heapUsed,
+      Sys: rss,
+      HeapAlloc: heapUsed,
+      HeapSys: heapTotal,
+      HeapIdle: heapTotal - heapUsed,
+      HeapInuse: heapUsed,
       HeapReleased: 0,
       OtherSys: external,
-      Buffers: arrayBuffers,
-      HeapLimit: heap.heap_size_limit,
-      EnableGC: true,
-      DebugGC: false,
+      NextGC: heapMax,
     },
   }
-}
-
-const secretFlag = /^--?(pass|auth)$/
-const secretFlagValue = /^(--?(?:pass|auth)=).*$/
-const userInfo = /(\w+:\/\/)[^/@\s,]*@/g
-
-export function withoutSecrets(argv: readonly string[]): readonly string[] {
-  return argv.map((word, i) => {
-    if (secretFlag.test(argv[i - 1] ?? '')) return '[REDACTED]'
-    return word.replace(secretFlagValue, '$1[REDACTED]').replace(userInfo, '$1[REDACTED]@')
-  })
 }

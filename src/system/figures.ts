@@ -25,6 +25,7 @@ export class Figures {
       nowMonotonicMs: this.#clock.monotonicMs(),
       residentBytes: process.memoryUsage.rss(),
       cpuPercent: this.#cpuPercent(),
+      httpsPort: 0,
       ...this.#listening(),
     }
   }

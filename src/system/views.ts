@@ -4,12 +4,13 @@
 import { accountz, accstatz } from '../monitor/accountz.ts'
 import { connz } from '../monitor/connz.ts'
 import { healthz } from '../monitor/healthz.ts'
+import { expvarz, ipqueuesz } from '../monitor/internals.ts'
 import { leafz } from '../monitor/leafz.ts'
 import { Query } from '../monitor/query.ts'
-import { gatewayz, ipqueuesz, routez } from '../monitor/standalone.ts'
+import { routez } from '../monitor/routez.ts'
+import { gatewayz } from '../monitor/standalone.ts'
 import { subsz } from '../monitor/subsz.ts'
 import { varz } from '../monitor/varz.ts'
-import { expvarz } from './expvarz.ts'
 import type { SystemHost } from './host.ts'
 import type { RequestOptions, RequestShape } from './options.ts'
 
@@ -95,7 +96,7 @@ export const serverViews: Readonly<Record<string, View>> = {
   ROUTEZ: {
     type: 'RoutezEventOptions',
     fields: subscriptionFields,
-    show: (host, { query }) => routez(host.sources.server, query, now(host)),
+    show: (host, { query }) => routez(host.sources, query, now(host)),
   },
   GATEWAYZ: {
     type: 'GatewayzEventOptions',
@@ -131,7 +132,7 @@ export const serverViews: Readonly<Record<string, View>> = {
   IPQUEUESZ: {
     type: 'IpqueueszEventOptions',
     fields: { all: flag('all'), filter: text('queues') },
-    show: (_, { query }) => ipqueuesz(query),
+    show: ({ sources }, { query }) => ipqueuesz(sources, query),
   },
   // Without Raft there is nothing of it: as a nats-server alone says.
   RAFTZ: {
