@@ -2,8 +2,11 @@
 
 import { addTraffic } from '../src/account/totals.ts'
 import { newSubscription } from '../src/broker/post.ts'
+import type { JoinedLeaf } from '../src/link/leaf/nodes.ts'
+import { viewOf } from '../src/link/leaf/view.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Subscription } from '../src/message.ts'
+import { leafConnection } from '../src/monitor/connection-row.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shapes.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
@@ -118,6 +121,16 @@ export function mqttClient(connection: Connection): MonitoredClient {
     outMsgs,
     outBytes,
   }
+}
+
+/** As of a client that is gone. */
+export function rememberLeaf(server: Server, leaf: JoinedLeaf, reason: string): void {
+  addTraffic(leaf.account.totals, leaf)
+  if (reason.startsWith('Slow Consumer')) leaf.account.totals.slowConsumers++
+  const connection = leafConnection(viewOf(leaf))
+  if (connection === null) return
+  const identity = { user: leaf.user, account: leaf.account.name }
+  server.closed.add({ ...connection, identity }, reason, server.clock.wallMs())
 }
 
 /** An MQTT connection is gone: monitoring still shows it, and its account has its traffic. */

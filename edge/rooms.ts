@@ -25,7 +25,7 @@ import { trimMemory } from '../src/server/trim.ts'
 import type { System } from '../src/system/system.ts'
 import { websocketAddress } from '../src/server/websocket-options.ts'
 import { bannerLines } from './banner.ts'
-import { sourcesOf, type Viewed } from './monitoring.ts'
+import { rememberLeaf, sourcesOf, type Viewed } from './monitoring.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
 import { mqttAddress } from './mqtt/options.ts'
 import { storedAccounts, type EdgeOptions } from './options.ts'
@@ -331,7 +331,10 @@ export class Rooms {
     this.#closers.add(room.nodes)
     room.nodes.observers.add({
       opened: leaf => this.system?.leafOpened(leaf),
-      closed: (leaf, reason) => this.system?.leafClosed(leaf, reason),
+      closed: (leaf, reason) => {
+        rememberLeaf(this.server, leaf, reason)
+        this.system?.leafClosed(leaf, reason)
+      },
     })
     const { listener } = room
     if (listener === null) return

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Clock } from '../../base/clock.ts'
 import { type ClientSocket, certificateOf, plainHost, type SocketOwner } from '../socket.ts'
+import { type Secured, securedOf } from '../secured.ts'
 import { type HubInfo, infoBytesMax, infoOf } from './handshake.ts'
 import type { ProxyOptions } from './proxy.ts'
 
@@ -66,6 +67,7 @@ class DialledWebSocket implements ClientSocket {
   readonly port: number
   readonly isWebSocket = true
   readonly forwardedFor = ''
+  readonly secured: Secured | null
   isMasked = true
   readonly #webSocket: WebSocket
   readonly #tcp: Socket
@@ -79,6 +81,7 @@ class DialledWebSocket implements ClientSocket {
     this.#tcp = tcp
     this.host = plainHost(tcp.remoteAddress ?? '')
     this.port = tcp.remotePort ?? 0
+    this.secured = securedOf(tcp)
     webSocket.binaryType = 'fragments'
     webSocket.on('message', message => {
       if (Array.isArray(message)) for (const part of message) this.#received(part)
