@@ -4,6 +4,8 @@
 // setImmediate runs right after libuv's poll phase, so everything the ready sockets brought is
 // gathered first and no time is added.
 
+import { Lookout } from './lookout.ts'
+
 /** Something to do once when the turn ends. `queued` belongs to the Turn. */
 export interface TurnJob {
   queued: boolean
@@ -13,7 +15,11 @@ export interface TurnJob {
 export class Turn {
   #jobs: TurnJob[] = []
   #spare: TurnJob[] = []
-  readonly #run = (): void => this.end()
+  readonly #lookout = new Lookout()
+  readonly #run = (): void => {
+    this.end()
+    this.#lookout.turned()
+  }
 
   /** Runs `job.endTurn()` once at the end of this turn, however often it is added. */
   add(job: TurnJob): void {

@@ -13,6 +13,16 @@ export interface Shape {
   readonly payloadBytes: number
   readonly publishers: number
   readonly subscribers: number
+  /** Absent: one subject, and one subscription to it. */
+  readonly routes?: Routes
+}
+
+/** Subjects in turn, each of which one wildcard subscription matches. */
+export interface Routes {
+  /** At most 1,000. */
+  readonly subjects: number
+  /** Of each subscriber, at most 100,000; those beyond the subjects match nothing. */
+  readonly subscriptions: number
 }
 
 export interface Rate {
@@ -21,8 +31,8 @@ export interface Rate {
   readonly messages: number
 }
 
-const subject = 'bench'
-const sid = '1'
+const oneSubject = 'bench'
+const oneSid = '1'
 /** One write of a publisher. */
 const batchBytes = 512 * 1024
 /** Published and not yet received by all: keeps the server busy, and its memory bounded. */
@@ -51,8 +61,9 @@ class Run {
 
   constructor(shape: Shape) {
     this.#shape = shape
-    this.#bytesEach =
-      `MSG ${subject} ${sid} ${shape.payloadBytes}\r\n`.length + shape.payloadBytes + 2
+    const { payloadBytes, routes } = shape
+    const [subject, sid] = routes ? [routedSubject(0), routedSid(0)] : [oneSubject, oneSid]
+    this.#bytesEach = `MSG ${subject} ${sid} ${payloadBytes}\r\n`.length + payloadBytes + 2
   }
 
   async open(port: number): Promise<void> {
@@ -62,9 +73,9 @@ class Run {
         error => this.#fail(error),
       )
       this.#subscribers.push(receiver)
-      await receiver.open(port, `SUB ${subject} ${sid}\r\n`)
+      await receiver.open(port, subscriptions(this.#shape.routes))
     }
-    const batch = newBatch(this.#shape.payloadBytes)
+    const batch = newBatch(this.#shape)
     for (let i = 0; i < this.#shape.publishers; i++) {
       const publisher = new Publisher(batch, error => this.#fail(error))
       this.#publishers.push(publisher)
@@ -237,10 +248,38 @@ class Publisher {
   }
 }
 
-function newBatch(payloadBytes: number): Batch {
-  const one = Buffer.from(`PUB ${subject} ${payloadBytes}\r\n${'x'.repeat(payloadBytes)}\r\n`)
-  const messages = Math.max(1, Math.round(batchBytes / one.length))
-  return { bytes: Buffer.concat(Array.from({ length: messages }, () => one)), messages }
+function newBatch({ payloadBytes, routes }: Shape): Batch {
+  const payload = 'x'.repeat(payloadBytes)
+  const publish = (subject: string) =>
+    Buffer.from(`PUB ${subject} ${payloadBytes}\r\n${payload}\r\n`)
+  const all = routes
+    ? Array.from({ length: routes.subjects }, (_, at) => publish(routedSubject(at)))
+    : [publish(oneSubject)]
+  const oneBytes = all[0]?.length ?? 1
+  const messages = Math.max(1, Math.round(batchBytes / oneBytes / all.length)) * all.length
+  const list = Array.from({ length: messages }, (_, at) => all[at % all.length] as Buffer)
+  return { bytes: Buffer.concat(list), messages }
+}
+
+function subscriptions(routes: Routes | undefined): string {
+  if (!routes) return `SUB ${oneSubject} ${oneSid}\r\n`
+  return Array.from(
+    { length: routes.subscriptions },
+    (_, at) => `SUB site.${digits(at, 5)}.*.value ${routedSid(at)}\r\n`,
+  ).join('')
+}
+
+/** All have one length, so that every message has one size on the wire. */
+function routedSubject(at: number): string {
+  return `site.${digits(at, 5)}.${digits(at * 7, 4)}.value`
+}
+
+function routedSid(at: number): string {
+  return digits(at, 6)
+}
+
+function digits(value: number, count: number): string {
+  return String(value).padStart(count, '0')
 }
 
 function sleep(ms: number): Promise<void> {

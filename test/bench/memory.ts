@@ -1,19 +1,21 @@
-// Anonymous memory: idle with every room loaded, and what a thousand idle connections add.
+// Anonymous memory: idle with every room loaded, and with 100, 1,000 and 5,000 connections that
+// have one subscription each.
 
-import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { scratch } from '../support/directory.ts'
 import { startEdge } from '../support/edge.ts'
 import { startHub } from '../support/hub.ts'
 import { program } from '../support/peers.ts'
 import { start } from '../support/process.ts'
+import { openIdle } from './idle.ts'
 import { rssAnonKib } from './process.ts'
 
-const connectionCount = 1000
+const counts = [100, 1000, 5000]
+/** From here on ours is below theirs. */
+const belowFrom = 1000
 /** Time for garbage to be collected and pages to be given back. */
 const restMs = 3000
 const idleMibGoal = 30
-const connectionKibGoal = 12
 
 /** Returns what is over what we promise. */
 export async function memory(main: string): Promise<string[]> {
@@ -34,20 +36,7 @@ export async function memory(main: string): Promise<string[]> {
   })
   try {
     await edge.process.waitFor('Leafnode connection created')
-    const theirs = await weigh(hub.port, hub.process.pid)
-    const ours = await weigh(edge.port, edge.process.pid)
-    console.log('anonymous memory (RssAnon)      nats-server     nats-edge')
-    const mib = (kib: number) => `${(kib / 1024).toFixed(1)} MiB`.padStart(14)
-    const each = (kib: number) => `${kib.toFixed(1)} KiB`.padStart(14)
-    console.log(`idle, every room loaded        ${mib(theirs.idleKib)}${mib(ours.idleKib)}`)
-    console.log(
-      `each of ${connectionCount} idle connections${each(theirs.eachKib)}${each(ours.eachKib)}`,
-    )
-    const over: string[] = []
-    if (ours.idleKib > idleMibGoal * 1024) over.push(`idle: more than ${idleMibGoal} MiB`)
-    if (ours.eachKib > connectionKibGoal)
-      over.push(`a connection: more than ${connectionKibGoal} KiB`)
-    return over
+    return compare(await weigh(hub.port, hub.process.pid), await weigh(edge.port, edge.process.pid))
   } finally {
     await edge.stop()
     await socat.stop()
@@ -55,31 +44,33 @@ export async function memory(main: string): Promise<string[]> {
   }
 }
 
-async function weigh(port: number, pid: number): Promise<{ idleKib: number; eachKib: number }> {
-  await rest()
-  const idleKib = rssAnonKib(pid)
-  const sockets: Socket[] = []
-  for (let at = 0; at < connectionCount; at++) sockets.push(await idleConnection(port))
-  await rest()
-  const eachKib = (rssAnonKib(pid) - idleKib) / connectionCount
-  for (const socket of sockets) socket.destroy()
-  return { idleKib, eachKib }
+function compare(theirs: readonly number[], ours: readonly number[]): string[] {
+  const over: string[] = []
+  const mib = (kib: number) => `${(kib / 1024).toFixed(1)} MiB`.padStart(14)
+  console.log('anonymous memory (RssAnon)        nats-server     nats-edge')
+  for (const [at, count] of [0, ...counts].entries()) {
+    const [their = 0, our = 0] = [theirs[at], ours[at]]
+    const what = count === 0 ? 'idle, every room loaded' : `${count} connections`
+    console.log(`${what.padEnd(30)}${mib(their)}${mib(our)}`)
+    if (count >= belowFrom && our > their)
+      over.push(`${what}: ${mib(our).trim()}, more than theirs`)
+  }
+  if ((ours[0] ?? 0) > idleMibGoal * 1024) over.push(`idle: more than ${idleMibGoal} MiB`)
+  return over
 }
 
-function idleConnection(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1')
-    let received = ''
-    socket.on('error', reject)
-    socket.on('data', chunk => {
-      received += chunk.toString('latin1')
-      if (received.endsWith('PONG\r\n')) resolve(socket)
-      // Answers later pings; what came before is done with.
-      if (received.endsWith('PING\r\n')) socket.write('PONG\r\n')
-      if (received.endsWith('\r\n')) received = ''
-    })
-    socket.write('CONNECT {"verbose":false,"lang":"bench","version":"1","name":"idle"}\r\nPING\r\n')
-  })
+/** KiB when idle, and with each count of connections. */
+async function weigh(port: number, pid: number): Promise<number[]> {
+  await rest()
+  const weights = [rssAnonKib(pid)]
+  const sockets = []
+  for (const count of counts) {
+    sockets.push(...(await openIdle(port, count - sockets.length)))
+    await rest()
+    weights.push(rssAnonKib(pid))
+  }
+  for (const socket of sockets) socket.destroy()
+  return weights
 }
 
 function rest(): Promise<void> {

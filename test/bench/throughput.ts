@@ -2,16 +2,21 @@
 // another one, medians of several rounds. Where the load could not keep a server busy, the ratio
 // says nothing: there the messages per second of the server's own CPU time are compared.
 
-import { type Edge, startEdge } from '../support/edge.ts'
-import { type Hub, startHub } from '../support/hub.ts'
 import { natsServer, natsServerVersion } from '../support/peers.ts'
+import { type Contender, type Contest, inTurn, startContest } from './contest.ts'
 import { measure, type Shape } from './load.ts'
-import { cpuMs, median, pinned } from './process.ts'
+import { cpuMs, median } from './process.ts'
 
 export interface ThroughputOptions {
   readonly sizes: readonly number[]
   /** `publishers:subscribers`. */
   readonly fans: readonly string[]
+  /** More shapes, by name. */
+  readonly shapes?: Readonly<Record<string, Shape>>
+  /** Each server on one core, the load on another; else all where the kernel likes. */
+  readonly isPinned: boolean
+  /** What the geometric mean of the ratios must reach; null: only each cell counts. */
+  readonly meanGoal: number | null
   readonly rounds: number
   readonly ms: number
   /** The program. */
@@ -21,104 +26,89 @@ export interface ThroughputOptions {
 /** Share of its core below which the load was the limit. */
 const saturatedMin = 0.9
 
-interface Contender {
-  readonly port: number
-  readonly pid: number
-}
-
-interface Cell {
-  readonly rates: number[]
-  readonly busy: number[]
+/** What a round gave, and the share of a core that it took. */
+interface Round {
+  readonly rate: number
+  readonly busy: number
 }
 
 /** Returns the cells in which we are behind what we promise. */
 export async function throughput(options: ThroughputOptions): Promise<string[]> {
-  const hub = await startHub({ wrap: pinned() })
-  const edge = await startEdge({ main: options.main, wrap: pinned() })
+  const contest = await startContest(options.main, options.isPinned)
   try {
-    return await compare(hub, edge, options)
+    return await compare(contest, options)
   } finally {
-    await edge.stop()
-    await hub.stop()
+    await contest.stop()
   }
 }
 
-async function compare(hub: Hub, edge: Edge, options: ThroughputOptions): Promise<string[]> {
+async function compare(contest: Contest, options: ThroughputOptions): Promise<string[]> {
+  const { rounds, isPinned, meanGoal } = options
   const version = natsServerVersion(natsServer('newest'))
-  console.log(`core messages/s, delivered (1:0: published), medians of ${options.rounds} rounds`)
-  console.log(
-    row(
-      'bytes',
-      'pub:sub',
-      `nats-server ${version}`,
-      'nats-edge',
-      'ratio',
-      'per cpu',
-      'cpu of each',
-    ),
-  )
+  const where = isPinned ? 'each on one core' : 'on all cores'
+  console.log(`core messages/s, delivered (1:0: published), ${where}, medians of ${rounds} rounds`)
+  const servers = [`nats-server ${version}`, 'nats-edge']
+  console.log(row('bytes', 'pub:sub', ...servers, 'ratio', 'per cpu', 'cpu of each'))
   const behind: string[] = []
-  for (const payloadBytes of options.sizes) {
-    for (const fan of options.fans) {
-      const [publishers = 1, subscribers = 0] = fan.split(':').map(Number)
-      const shape = { payloadBytes, publishers, subscribers }
-      const [theirs, ours] = await alternate(
-        [
-          { port: hub.port, pid: hub.process.pid },
-          { port: edge.port, pid: edge.process.pid },
-        ],
-        shape,
-        options,
-      )
-      const ratio = median(ours.rates) / median(theirs.rates)
-      const perCpu = (ratio * median(theirs.busy)) / median(ours.busy)
-      const goal = payloadBytes <= 128 ? 1.2 : 1
-      const isSaturated = Math.min(median(theirs.busy), median(ours.busy)) >= saturatedMin
-      const judged = isSaturated ? ratio : perCpu
-      if (judged < goal) behind.push(`${payloadBytes} B ${fan}: ${judged.toFixed(2)}, not ${goal}`)
-      const mark = judged < goal ? ' <' : ''
-      const busy = `${percent(theirs)} ${percent(ours)}`
-      const ratios = [ratio.toFixed(2) + mark, perCpu.toFixed(2)] as const
-      const cells = [count(theirs), count(ours), ...ratios, busy] as const
-      console.log(row(String(payloadBytes), fan, ...cells))
-    }
+  const ratios: number[] = []
+  for (const [name, shape] of shapesOf(options)) {
+    const [theirs, ours] = await inTurn(contest, rounds, (one, isWarmUp) =>
+      measureRound(one, shape, isWarmUp ? options.ms / 2 : options.ms),
+    )
+    const judged = show(name, shape, theirs, ours, isPinned)
+    ratios.push(judged)
+    if (judged < 1 && isPinned)
+      behind.push(`${shape.payloadBytes} B ${name}: ${judged.toFixed(2)}, not 1`)
+  }
+  const mean = Math.exp(ratios.reduce((sum, one) => sum + Math.log(one), 0) / ratios.length)
+  console.log(`geometric mean of the ratios: ${mean.toFixed(2)}`)
+  if (meanGoal !== null && mean < meanGoal) {
+    behind.push(`geometric mean ${where}: ${mean.toFixed(2)}, not ${meanGoal}`)
   }
   return behind
 }
 
-/** Theirs, ours, theirs, ours: a neighbour on the machine then hurts both. */
-async function alternate(
-  [theirs, ours]: readonly [Contender, Contender],
-  shape: Shape,
-  { rounds, ms }: ThroughputOptions,
-): Promise<readonly [Cell, Cell]> {
-  const cells = [newCell(), newCell()] as const
-  for (const one of [theirs, ours]) await measure(one.port, shape, ms / 2)
-  for (let round = 0; round < rounds; round++) {
-    await add(cells[0], theirs, shape, ms)
-    await add(cells[1], ours, shape, ms)
+function shapesOf({ sizes, fans, shapes }: ThroughputOptions): [string, Shape][] {
+  const list: [string, Shape][] = []
+  for (const payloadBytes of sizes) {
+    for (const fan of fans) {
+      const [publishers = 1, subscribers = 0] = fan.split(':').map(Number)
+      list.push([fan, { payloadBytes, publishers, subscribers }])
+    }
   }
-  return cells
+  return [...list, ...Object.entries(shapes ?? {})]
 }
 
-async function add(cell: Cell, { port, pid }: Contender, shape: Shape, ms: number): Promise<void> {
+/** Prints a row; returns the ratio that counts. */
+function show(
+  name: string,
+  { payloadBytes }: Shape,
+  theirs: readonly Round[],
+  ours: readonly Round[],
+  isPinned: boolean,
+): number {
+  const rates = [theirs, ours].map(all => median(all.map(one => one.rate)))
+  const busy = [theirs, ours].map(all => median(all.map(one => one.busy)))
+  const [theirRate = 0, ourRate = 0] = rates
+  const [theirBusy = 0, ourBusy = 0] = busy
+  const ratio = ourRate / theirRate
+  const perCpu = (ratio * theirBusy) / ourBusy
+  const isSaturated = Math.min(theirBusy, ourBusy) >= saturatedMin
+  const judged = isSaturated || !isPinned ? ratio : perCpu
+  const mark = judged < 1 ? ' <' : ''
+  const counts = rates.map(rate => Math.round(rate).toLocaleString('en-US'))
+  const shares = busy.map(share => `${Math.round(share * 100)} %`.padStart(6)).join(' ')
+  const figures = [ratio.toFixed(2) + mark, perCpu.toFixed(2), shares]
+  console.log(row(String(payloadBytes), name, ...counts, ...figures))
+  return judged
+}
+
+async function measureRound({ port, pid }: Contender, shape: Shape, ms: number): Promise<Round> {
   const beforeMs = performance.now()
   const beforeCpuMs = cpuMs(pid)
   const { perSecond } = await measure(port, shape, ms)
-  cell.rates.push(perSecond)
-  cell.busy.push((cpuMs(pid) - beforeCpuMs) / (performance.now() - beforeMs))
-}
-
-function newCell(): Cell {
-  return { rates: [], busy: [] }
-}
-
-function percent(cell: Cell): string {
-  return `${Math.round(median(cell.busy) * 100)} %`.padStart(6)
-}
-
-function count(cell: Cell): string {
-  return Math.round(median(cell.rates)).toLocaleString('en-US')
+  const busy = (cpuMs(pid) - beforeCpuMs) / (performance.now() - beforeMs)
+  return { rate: perSecond, busy }
 }
 
 function row(...cells: readonly string[]): string {
