@@ -21,7 +21,7 @@ import type { LeafRoom } from '../src/server/leafnodes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { Server } from '../src/server/server.ts'
 import type { TlsServerOptions } from '../src/server/tls-options.ts'
-import { trimMemory } from '../src/server/trim.ts'
+import { Trimmer, trimMemory } from '../src/server/trim.ts'
 import type { System } from '../src/system/system.ts'
 import { websocketAddress } from '../src/server/websocket-options.ts'
 import { bannerLines } from './banner.ts'
@@ -95,6 +95,7 @@ export class Rooms {
     this.leafs?.nodes.start()
     // First of all: whoever listens still hears of it.
     this.#closers.add({ close: () => this.system?.close() })
+    this.#startTrimmer()
     this.#isReady = true
   }
 
@@ -144,6 +145,13 @@ export class Rooms {
       tls: this.#parts.options.tls !== null,
       websocket: address ? { ...address, tls: websocket !== null && websocket.tls !== null } : null,
     }
+  }
+
+  #startTrimmer(): void {
+    const { clock } = this.#parts
+    const trimmer = new Trimmer({ clock, release: () => this.server.pool.clear() })
+    trimmer.start()
+    this.#closers.add(trimmer)
   }
 
   async #startMonitoring(): Promise<void> {

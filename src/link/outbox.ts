@@ -35,6 +35,11 @@ export class BlockPool {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
   }
 
+  /** Keeps none for reuse. */
+  clear(): void {
+    this.#free.length = 0
+  }
+
   give(block: Buffer): void {
     if (this.#free.length < this.#blocksMax) this.#free.push(block)
   }
