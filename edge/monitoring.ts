@@ -1,9 +1,8 @@
 // What monitoring sees: the rooms' fields in the shapes that src/monitor declares.
 
-import { addTraffic } from '../src/account/totals.ts'
+import { addTraffic, type Traffic } from '../src/account/totals.ts'
 import { newSubscription } from '../src/broker/post.ts'
-import type { JoinedLeaf } from '../src/link/leaf/nodes.ts'
-import { viewOf } from '../src/link/leaf/view.ts'
+import type { LeafView } from '../src/link/leaf/view.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Subscription } from '../src/message.ts'
 import { leafConnection } from '../src/monitor/connection-row.ts'
@@ -124,12 +123,12 @@ export function mqttClient(connection: Connection): MonitoredClient {
 }
 
 /** As of a client that is gone. */
-export function rememberLeaf(server: Server, leaf: JoinedLeaf, reason: string): void {
-  addTraffic(leaf.account.totals, leaf)
-  if (reason.startsWith('Slow Consumer')) leaf.account.totals.slowConsumers++
-  const connection = leafConnection(viewOf(leaf))
+export function rememberLeaf(server: Server, leaf: LeafView, reason: string): void {
+  addTotals(server, leaf.account, leaf, reason)
+  const connection = leafConnection(leaf)
   if (connection === null) return
-  const identity = { user: leaf.user, account: leaf.account.name }
+  const { user, account } = leaf
+  const identity = { user, account }
   server.closed.add({ ...connection, identity }, reason, server.clock.wallMs())
 }
 
@@ -137,8 +136,12 @@ export function rememberLeaf(server: Server, leaf: JoinedLeaf, reason: string): 
 export function rememberMqtt(server: Server, connection: Connection, reason: string): void {
   const { identity } = connection
   server.closed.add({ ...mqttClient(connection), identity }, reason, server.clock.wallMs())
-  const account = identity === null ? undefined : server.accounts.get(identity.account)
-  if (account === undefined) return
-  addTraffic(account.totals, connection)
-  if (reason.startsWith('Slow Consumer')) account.totals.slowConsumers++
+  if (identity !== null) addTotals(server, identity.account, connection, reason)
+}
+
+function addTotals({ accounts }: Server, name: string, gone: Traffic, reason: string): void {
+  const totals = accounts.get(name)?.totals
+  if (totals === undefined) return
+  addTraffic(totals, gone)
+  if (reason.startsWith('Slow Consumer')) totals.slowConsumers++
 }

@@ -14,6 +14,7 @@ import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
 import { secureOptions } from '../src/link/listener.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
+import { jszDisabled } from '../src/monitor/jsz.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
 import { leafAddress } from '../src/server/leafnode-options.ts'
@@ -334,13 +335,14 @@ export class Rooms {
     const isOpen = options.websocket !== null && leafAddress(leafnodes) !== null
     if (leafnodes.remotes.length === 0 && leafAddress(leafnodes) === null) return
     const { newLeafRoom } = await import('../src/server/leafnodes.ts')
+    const { viewOf } = await import('../src/link/leaf/view.ts')
     const room = newLeafRoom(this.server, options.jetstream, isOpen)
     this.leafs = room
     this.#closers.add(room.nodes)
     room.nodes.observers.add({
       opened: leaf => this.system?.leafOpened(leaf),
       closed: (leaf, reason) => {
-        rememberLeaf(this.server, leaf, reason)
+        rememberLeaf(this.server, viewOf(leaf), reason)
         this.system?.leafClosed(leaf, reason)
       },
     })
@@ -377,7 +379,7 @@ export class Rooms {
 
   #jsz(query: Query): object {
     const { jetstream, server } = this
-    return jetstream?.jsz(query) ?? { server_id: server.id, disabled: true }
+    return jetstream?.jsz(query) ?? jszDisabled(server.id, query, server.clock.wallMs())
   }
 
   #view(): object {

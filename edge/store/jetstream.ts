@@ -27,6 +27,7 @@ import type { Tables } from './schema.ts'
 import type { Storage } from './shapes.ts'
 import { Store } from './store.ts'
 import { Streams } from './streams.ts'
+import { jszDisabled } from '../../src/monitor/jsz.ts'
 import { jsz, type ViewSource, varzView } from './view.ts'
 
 export interface JetStreamParts {
@@ -133,7 +134,8 @@ export class JetStream {
   /** /jsz. Throws QueryError for a parameter that is none. */
   jsz(query: Query): Fields {
     const source = this.#source()
-    return source ? jsz(source, query) : { server_id: this.#parts.serverId, disabled: true }
+    if (source) return jsz(source, query)
+    return { ...jszDisabled(this.#parts.serverId, query, this.#parts.clock.wallMs()) }
   }
 
   /** The store's own figures, beside nats-server's. */

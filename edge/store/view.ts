@@ -1,6 +1,7 @@
-// What monitoring shows of JetStream: /jsz, the jetstream block of /varz, as nats-server 2.10
+// What monitoring shows of JetStream: /jsz, the jetstream block of /varz, as nats-server
 // prints them (reference section 8).
 
+import { type JszOptions, jszOptions } from '../../src/monitor/jsz.ts'
 import type { Query } from '../../src/monitor/query.ts'
 import { configFields } from './api/config.ts'
 import { stateFields } from './api/info.ts'
@@ -22,40 +23,34 @@ export interface ViewSource {
   nowUs(): number
 }
 
-const accountsPageMax = 1024
-
 /** `jetstream` of /varz. */
 export function varzView(source: ViewSource): Fields {
-  return { config: config(source), stats: stats(source) }
+  return { config: config(source), stats: stats(source), limits: {} }
 }
 
 /** /jsz; throws QueryError for a parameter that is none. */
 export function jsz(source: ViewSource, query: Query): Fields {
-  const account = query.text('acc')
-  const withConsumers = query.bool('consumers')
-  const withStreams = query.bool('streams') || withConsumers
-  const withAccounts = query.bool('accounts') || (withStreams && account === '')
-  const withConfig = query.bool('config')
-  const offset = query.int('offset')
-  const limit = query.int('limit') || accountsPageMax
-  for (const flag of ['leader-only', 'stream-leader-only', 'raft']) query.bool(flag)
-  const options = { withStreams, withConsumers, withConfig }
-  const named = source.accounts.get(account)
-  const sorted = [...source.accounts.values()].sort((a, b) =>
-    a.account.name < b.account.name ? -1 : 1,
-  )
-  const paged = withAccounts ? sorted.slice(Math.max(0, offset), Math.max(0, offset) + limit) : []
-  const shown = named ? [named] : paged
+  const options = jszOptions(query)
+  const named = source.accounts.get(options.account)
+  const shown = named ? [named] : options.accounts ? pageOf(source, options) : []
   return {
     server_id: source.serverId,
     now: timeText(source.nowUs()),
     config: config(source),
+    limits: {},
     ...stats(source),
-    ...totals(source),
+    ...totals(source, options.raft),
     ...(shown.length > 0 && {
       account_details: shown.map(streams => accountDetail(source, streams, options)),
     }),
+    total: source.accounts.size,
   }
+}
+
+function pageOf(source: ViewSource, { offset, limit }: JszOptions): readonly Streams[] {
+  return [...source.accounts.values()]
+    .sort((a, b) => (a.account.name < b.account.name ? -1 : 1))
+    .slice(offset, offset + limit)
 }
 
 function config(source: ViewSource): Fields {
@@ -92,7 +87,7 @@ function stats(source: ViewSource): Fields {
   }
 }
 
-function totals(source: ViewSource): Fields {
+function totals(source: ViewSource, withLeaders: boolean): Fields {
   const sum = { streams: 0, consumers: 0, messages: 0, bytes: 0 }
   for (const account of source.accounts.values()) {
     for (const stream of account.streams.values()) {
@@ -103,19 +98,22 @@ function totals(source: ViewSource): Fields {
       sum.bytes += state.bytes
     }
   }
-  return sum
+  const { streams, consumers, messages, bytes } = sum
+  // A node alone leads all it has; no stream and no consumer is left out, as in nats-server.
+  return {
+    streams,
+    ...(withLeaders && streams > 0 && { streams_leader: streams }),
+    consumers,
+    ...(withLeaders && consumers > 0 && { consumers_leader: consumers }),
+    messages,
+    bytes,
+  }
 }
 
-interface DetailOptions {
-  readonly withStreams: boolean
-  readonly withConsumers: boolean
-  readonly withConfig: boolean
-}
-
-function accountDetail(source: ViewSource, streams: Streams, options: DetailOptions): Fields {
+function accountDetail(source: ViewSource, streams: Streams, options: JszOptions): Fields {
   const usage = streams.usage()
   const { name } = streams.account
-  const details = options.withStreams
+  const details = options.streams
     ? [...streams.streams.values()].map(stream => streamDetail(source, streams, stream, options))
     : []
   return {
@@ -136,18 +134,21 @@ function streamDetail(
   source: ViewSource,
   streams: Streams,
   stream: Stream,
-  { withConsumers, withConfig }: DetailOptions,
+  options: JszOptions,
 ): Fields {
-  const consumers = withConsumers ? source.consumers.infos(stream) : []
+  const shown = (infos: readonly Fields[]) =>
+    options.config ? infos : infos.map(info => without(info, 'config'))
+  const consumers = options.consumers ? shown(source.consumers.infos(stream)) : []
+  const direct =
+    options.consumers && options.directConsumers ? shown(source.consumers.directInfos(stream)) : []
   return {
     name: stream.config.name,
     created: timeText(stream.createdUs),
     cluster: { leader: streams.serverName },
-    ...(withConfig && { config: configFields(stream.config) }),
+    ...(options.config && { config: configFields(stream.config) }),
     state: stateFields(stream.state(), source.consumers.count(stream)),
-    ...(consumers.length > 0 && {
-      consumer_detail: consumers.map(info => (withConfig ? info : without(info, 'config'))),
-    }),
+    ...(consumers.length > 0 && { consumer_detail: consumers }),
+    ...(direct.length > 0 && { direct_consumer_detail: direct }),
     ...streams.feeds(stream),
   }
 }

@@ -29,6 +29,7 @@ const noConsumers: ConsumerRoom = {
   has: () => false,
   wants: () => false,
   infos: () => [],
+  directInfos: () => [],
 }
 
 const emptyState = {

@@ -99,4 +99,6 @@ export interface ConsumerRoom {
   wants(stream: Stream, subject: string): boolean
   /** Consumer infos of one stream for /jsz?consumers=1, sorted by name. */
   infos(stream: Stream): readonly Readonly<Record<string, unknown>>[]
+  /** Those of mirrors and sources, which clients do not see. */
+  directInfos(stream: Stream): readonly Readonly<Record<string, unknown>>[]
 }

@@ -106,6 +106,12 @@ export class Consumers implements ConsumerRoom, ConsumerDirectory {
     return group ? byName(group.visible).map(consumer => infoFields(consumer, nowUs)) : []
   }
 
+  directInfos(stream: Stream): readonly Fields[] {
+    const nowUs = this.nowUs()
+    const group = this.#groups.get(stream)
+    return group ? byName(group.direct).map(consumer => infoFields(consumer, nowUs)) : []
+  }
+
   // ---- for the handlers
 
   group(stream: Stream): ConsumerGroup | undefined {

@@ -66,6 +66,11 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     return [...this.consumers.values()].filter(consumer => !consumer.config.direct)
   }
 
+  /** Those of sources and mirrors. */
+  get direct(): Consumer[] {
+    return [...this.consumers.values()].filter(consumer => consumer.config.direct)
+  }
+
   /** Brings back what was stored; rows of an older stream of this name are removed. */
   load(): void {
     const { keeper, stream } = this.#parts
