@@ -53,6 +53,8 @@ export function connectionRow(row: Row, nowMs: number, options: RowOptions): obj
       options.subscriptions === 'none' ? [] : subscriptionsOf(row),
       row.id,
       options.subscriptions,
+      // Only of those that are gone does nats-server name it.
+      gone?.account,
     ),
     ...(options.withUser ? claimFields(row) : {}),
     ...(one.mqttClientId ? { mqtt_client: one.mqttClientId } : {}),

@@ -21,12 +21,16 @@ export function subscriptionLists(
   subscriptions: readonly KeptSubscription[],
   cid: number,
   wanted: Wanted,
+  account = '',
 ): object {
   if (wanted === 'none' || subscriptions.length === 0) return {}
   if (wanted === 'subjects') {
     return { subscriptions_list: subscriptions.map(one => one.subject) }
   }
   return {
-    subscriptions_list_detail: subscriptions.map(one => subscriptionDetail(one, cid)),
+    subscriptions_list_detail: subscriptions.map(one => ({
+      ...(account === '' ? {} : { account }),
+      ...subscriptionDetail(one, cid),
+    })),
   }
 }

@@ -17,13 +17,35 @@ interface Watched {
   readonly monitorPort: number
 }
 
-/** Where a field may differ: what only one of the two has, and why. */
-const onlyTheirs: Readonly<Record<string, string>> = {
-  'varz.cluster.name': 'made up for a server with remotes; we are in no cluster',
-  'jsz.account_details.stream_detail.cluster.name': 'the same name',
-  'varz.jetstream.config.sync_interval': 'we sync always and say so',
-  'jsz.config.sync_interval': 'the same',
-}
+/**
+ * What only they have, and why. A pattern of the field, without the parameters it was asked with.
+ */
+const onlyTheirs: readonly (readonly [RegExp, string])[] = [
+  [/^varz\.cluster\.name$/, '2.10 makes one up for a server with remotes'],
+  [/\.cluster\.name$/, 'the same name, in streams'],
+  [/\.config\.sync_interval$/, 'we sync always and say so'],
+  [/^varz\.(git_commit|gomemlimit)$/, 'of a Go program'],
+  [/^varz\.disk_io_wait_stats/, 'of Go: no thread waits for a disk here'],
+  [/^varz\.(config_digest|feature_flags)/, 'there are no feature flags; a config has its digest'],
+  [/^varz\.(cluster|leaf|gateway)\.write_(deadline|timeout)$/, 'not settable by kind'],
+  [/^varz\.write_timeout$/, 'there is one way to end a write that takes too long'],
+  [/\.config\.strict$/, 'requests are read as 2.10 reads them'],
+  [/\.api\.level$/, 'as 2.10: clients take it for what 2.11 and later can'],
+  [/\.limits\./, 'no default_max_consumers'],
+  [/\.(sent|received)\.(gateways|routes|leafs)/, 'by kind on /metrics'],
+  [/\.account_tag$/, 'the same as the account'],
+  [/^connz\.connections\.name_tag$/, 'since 2.11 of the account; of a user with a JWT here'],
+  [/^connz\.connections\.(stalls|proxy)/, 'as it comes'],
+  [/\.account_detail\.(imports|exports)/, 'its services are not imports of the account here'],
+  [/\.account_detail\.mappings\.\$JS\./, 'the domain is a subscription here, no mapping'],
+  [/\.account_detail\.name_tag$/, 'its name again, without a JWT'],
+  [/\.stream_detail\.cluster\./, 'a node alone'],
+  [/\.config\.(metadata|allow_|persist_|pause_|priority_)/, 'of streams since 2.11'],
+  [/\.(consumer_detail|stream_detail)\.(config\.)?(metadata|.*_ts|paused|ts)/, 'since 2.11'],
+  [/^subsz\.(server_id|now|total|offset|limit)$/, '2.11 frames an empty list too'],
+  [/^debug\/vars\.memstats\./, "figures of Go's allocator"],
+  [/^varz\.mqtt\./, 'options of the version'],
+]
 
 type Fields = Map<string, string>
 
@@ -67,58 +89,86 @@ async function furnish(watched: Watched, closers: Closers): Promise<void> {
     clientId: 'dev',
   })
   closers.add({ close: () => device.endAsync(true) })
+  const gone = await connect({ servers: watched.url, name: 'gone' })
+  gone.subscribe('b', { callback: () => {} })
+  gone.publish('a.b')
+  await gone.flush()
+  await gone.close()
 }
 
+/** Everything a single node has, with the parameters that change the fields. */
 const paths = [
   'varz',
   'connz?subs=detail&auth=1',
   'connz?subs=1',
   'connz?mqtt_client=dev',
-  'leafz',
+  'connz?state=closed&subs=1&auth=1',
+  'connz?state=any&subs=detail&sort=bytes_to',
+  'connz?acc=$G&cid=5',
+  'leafz?subs=1',
   'subsz',
+  'subsz?subs=1&acc=$G&test=a.b',
+  'routez?subs=detail',
+  'gatewayz?accs=1',
+  'accountz',
+  'accountz?acc=$G',
+  'accstatz?unused=1',
   'jsz',
   'jsz?config=1',
-  'jsz?accounts=1&streams=1&consumers=1&config=1',
+  'jsz?acc=$G&raft=1&stream-leader-only=1',
+  'jsz?accounts=1&streams=1&consumers=1&direct-consumers=1&config=1',
+  'ipqueuesz',
   'healthz',
   'healthz?account=$G&stream=S&consumer=C',
+  'healthz?js-enabled-only=1',
+  'healthz?details=1',
 ]
 
-spec('monitoring', it => {
-  it('has the fields of a nats-server with the same config', async () => {
-    const closers = new Closers()
-    try {
-      const hub = await startHub({ version: '2.10', leaf: true })
-      closers.add({ close: () => hub.stop().then(() => {}) })
-      const remotes = [`nats-leaf://127.0.0.1:${hub.leafPort}`]
-      const mqttPort = await freePort()
-      const real = await startHub({
-        version: '2.10',
-        name: 'real',
-        jetstream: 'real',
-        monitor: true,
-        conf: `leafnodes { remotes: [ { url: "${remotes[0]}" } ] }
+async function compare(version: '2.10' | '2.15'): Promise<void> {
+  const closers = new Closers()
+  try {
+    const hub = await startHub({ version: '2.10', leaf: true })
+    closers.add({ close: () => hub.stop().then(() => {}) })
+    const remotes = [`nats-leaf://127.0.0.1:${hub.leafPort}`]
+    const mqttPort = await freePort()
+    const real = await startHub({
+      version,
+      name: 'real',
+      jetstream: 'real',
+      monitor: true,
+      conf: `leafnodes { remotes: [ { url: "${remotes[0]}" } ] }
 mqtt { listen: "127.0.0.1:${mqttPort}" }`,
-      })
-      closers.add({ close: () => real.stop().then(() => {}) })
-      const edge = await startEdge({ jetstream: 'edge', mqtt: true, monitor: true, remotes })
-      closers.add({ close: () => edge.stop().then(() => {}) })
-      await real.process.waitFor('Leafnode connection created')
-      await edge.process.waitFor('Leafnode connection created')
-      const theirs: Watched = { ...real, url: real.url, monitorPort: real.monitorPort, mqttPort }
-      await furnish(theirs, closers)
-      await furnish(edge, closers)
-      const missing: string[] = []
-      for (const path of paths) {
-        const ours = await fields(edge, path)
-        for (const [field, type] of await fields(theirs, path)) {
-          if (field in onlyTheirs) continue
-          const own = ours.get(field)
-          if (own !== type) missing.push(`${path}: ${field} is ${own ?? 'missing'}, not ${type}`)
-        }
+    })
+    closers.add({ close: () => real.stop().then(() => {}) })
+    const edge = await startEdge({ jetstream: 'edge', mqtt: true, monitor: true, remotes })
+    closers.add({ close: () => edge.stop().then(() => {}) })
+    await real.process.waitFor('Leafnode connection created')
+    await edge.process.waitFor('Leafnode connection created')
+    await furnish({ ...real, url: real.url, monitorPort: real.monitorPort, mqttPort }, closers)
+    await furnish(edge, closers)
+    const missing: string[] = []
+    for (const path of paths) {
+      const ours = await fields(edge, path)
+      for (const [field, type] of await fields({ ...real, mqttPort }, path)) {
+        const own = ours.get(field)
+        if (own === type || onlyTheirs.some(([pattern]) => pattern.test(field))) continue
+        missing.push(`${path}: ${field} is ${own ?? 'missing'}, not ${type}`)
       }
-      assert.is(missing.join('\n'), '')
-    } finally {
-      await closers.close()
     }
-  })
+    assert.is(missing.join('\n'), '')
+  } finally {
+    await closers.close()
+  }
+}
+
+const programsMsMax = 60_000
+
+spec('monitoring', it => {
+  for (const version of ['2.10', '2.15'] as const) {
+    it(
+      `has the fields of a nats-server ${version} with the same config and guests`,
+      () => compare(version),
+      programsMsMax,
+    )
+  }
 })
