@@ -385,6 +385,7 @@ spec('jetstream room', it => {
           'server_id',
           'now',
           'config',
+          'limits',
           'memory',
           'storage',
           'reserved_memory',
@@ -396,8 +397,12 @@ spec('jetstream room', it => {
           'consumers',
           'messages',
           'bytes',
+          'total',
         ])
         assert.equal([short.streams, short.consumers, short.messages], [1, 1, 1])
+        const raft = room.jetstream.jsz(new Query(new URLSearchParams('raft=1&limit=-3')))
+        assert.equal([raft.streams_leader, raft.consumers_leader, raft.total], [1, 1, 1])
+        assert.not('account_details' in raft)
         const query = new Query(new URLSearchParams('consumers=1&config=1'))
         const full = JSON.stringify(room.jetstream.jsz(query))
         assert.match(full, /"stream_detail":\[\{"name":"S","created":"/)
