@@ -13,6 +13,7 @@ import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
 import { secureOptions } from '../src/link/listener.ts'
+import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import { jszDisabled } from '../src/monitor/jsz.ts'
 import type { Query } from '../src/monitor/query.ts'
@@ -314,11 +315,16 @@ export class Rooms {
     })
   }
 
+  /** Leaf nodes come over WebSocket where they may come at all, as in nats-server. */
+  get #acceptingLeafs(): LeafNodes | null {
+    return this.leafs?.listener ? this.leafs.nodes : null
+  }
+
   async #startWebSocket(): Promise<void> {
     const { websocket } = this.#parts.options
     if (websocket === null) return
     const { newWebSocketListener } = await import('./websocket-room.ts')
-    const listener = newWebSocketListener(this.server, websocket, this.mqtt)
+    const listener = newWebSocketListener(this.server, websocket, this.mqtt, this.#acceptingLeafs)
     if (listener === null) return
     const { host, port } = websocketAddress(websocket) ?? { host: '', port: 0 }
     this.server.listeners.add(listener)

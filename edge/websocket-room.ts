@@ -3,6 +3,7 @@
 import { globalAccountName } from '../src/account/account.ts'
 import type { Authorization, User } from '../src/account/authenticate.ts'
 import type { LinkContext } from '../src/link/context.ts'
+import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import { infoLine } from '../src/link/handshake.ts'
 import { type Address, tlsOptions } from '../src/link/listener.ts'
 import { WebSocketListener } from '../src/link/websocket.ts'
@@ -15,6 +16,7 @@ export function newWebSocketListener(
   server: Server,
   options: WebSocketOptions,
   mqtt: MqttGateway | null,
+  leafs: LeafNodes | null = null,
 ): WebSocketListener | null {
   const address = websocketAddress(options)
   if (address === null) return null
@@ -32,6 +34,7 @@ export function newWebSocketListener(
     log: server.log,
     accept: socket => server.adopt(socket, context),
     ...(mqtt === null ? {} : { acceptMqtt: socket => mqtt.join(socket) }),
+    ...(leafs === null ? {} : { acceptLeaf: socket => leafs.accept(socket) }),
   })
   return listener
 }

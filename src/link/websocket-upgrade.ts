@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 
-export type UpgradeKind = 'client' | 'mqtt'
+export type UpgradeKind = 'client' | 'mqtt' | 'leaf'
 
 export type Verdict =
   | { readonly is: 'accepted'; readonly kind: UpgradeKind }
@@ -13,6 +13,7 @@ export type Verdict =
 export interface UpgradeRules {
   readonly isSecure: boolean
   readonly hasMqtt: boolean
+  readonly hasLeafs: boolean
   readonly sameOrigin: boolean
   readonly allowedOrigins: readonly string[]
 }
@@ -22,8 +23,10 @@ type Request = Pick<IncomingMessage, 'method' | 'url' | 'headers'>
 export function judgeUpgrade(request: Request, rules: UpgradeRules): Verdict {
   const { method, headers } = request
   const path = (request.url ?? '/').replace(/[?#].*$/s, '')
-  if (path.endsWith('/leafnode')) return refused(404, 'leaf nodes are not served')
-  const kind = path.endsWith('/mqtt') ? 'mqtt' : 'client'
+  const kind = kindOf(path)
+  if (kind === 'leaf' && !rules.hasLeafs) {
+    return refused(404, 'not configured to accept leaf node connections')
+  }
   if (kind === 'mqtt' && !rules.hasMqtt) return refused(404, 'mqtt websocket endpoint not enabled')
   if (method !== 'GET') return refused(405, 'request method must be GET')
   if (!headers.host) return refused(400, "'Host' missing in request")
@@ -40,6 +43,11 @@ export function judgeUpgrade(request: Request, rules: UpgradeRules): Verdict {
   const problem = originProblem(headers.origin ?? '', headers.host, rules)
   if (problem !== null) return refused(403, `origin not allowed: ${problem}`)
   return { is: 'accepted', kind }
+}
+
+function kindOf(path: string): UpgradeKind {
+  if (path.endsWith('/leafnode')) return 'leaf'
+  return path.endsWith('/mqtt') ? 'mqtt' : 'client'
 }
 
 /** The address a proxy in front says it forwards for; '' when it says none that is one. */

@@ -1,4 +1,4 @@
-// The WebSocket listener: HTTP requests become connections for clients (and MQTT devices).
+// The WebSocket listener: HTTP requests become connections for clients, MQTT devices, leaf nodes.
 //
 // node:http, node:https and ws are loaded by start() only: a broker without WebSocket does not pay
 // for them. A request is bounded in size and time, a message in size: eight payloads and a line,
@@ -29,6 +29,8 @@ export interface WebSocketParts {
   accept(socket: ClientSocket): void
   /** What came on the path /mqtt; absent: nothing may. */
   readonly acceptMqtt?: (socket: ClientSocket) => void
+  /** What came on the path /leafnode; absent: nothing may. */
+  readonly acceptLeaf?: (socket: ClientSocket) => void
 }
 
 const headerBytesMax = 16_384
@@ -150,19 +152,21 @@ export class WebSocketListener {
       this.#logRefusal(request, verdict.why)
       return refuse(socket, verdict.status)
     }
-    const { accept, acceptMqtt } = this.#parts
+    const { accept, acceptMqtt, acceptLeaf } = this.#parts
     webSockets.handleUpgrade(request, socket, head, webSocket => {
       const link = new WebSocketSocket(webSocket, socket, forwardedFor(request.headers))
       if (verdict.kind === 'mqtt') acceptMqtt?.(link)
+      else if (verdict.kind === 'leaf') acceptLeaf?.(link)
       else accept(link)
     })
   }
 
   #judge(request: IncomingMessage) {
-    const { tls, acceptMqtt, sameOrigin, allowedOrigins } = this.#parts
+    const { tls, acceptMqtt, acceptLeaf, sameOrigin, allowedOrigins } = this.#parts
     const isSecure = tls !== null
     const hasMqtt = acceptMqtt !== undefined
-    return judgeUpgrade(request, { isSecure, hasMqtt, sameOrigin, allowedOrigins })
+    const hasLeafs = acceptLeaf !== undefined
+    return judgeUpgrade(request, { isSecure, hasMqtt, hasLeafs, sameOrigin, allowedOrigins })
   }
 
   #refusal(request: IncomingMessage) {

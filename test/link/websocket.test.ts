@@ -43,7 +43,13 @@ const headers = {
   'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
   'sec-websocket-version': '13',
 }
-const rules = { isSecure: false, hasMqtt: true, sameOrigin: false, allowedOrigins: [] as string[] }
+const rules = {
+  isSecure: false,
+  hasMqtt: true,
+  hasLeafs: false,
+  sameOrigin: false,
+  allowedOrigins: [] as string[],
+}
 
 spec('websocket upgrade', it => {
   const rows: readonly (readonly [string, object, object, string])[] = [
@@ -56,7 +62,7 @@ spec('websocket upgrade', it => {
       { hasMqtt: false },
       '404 mqtt websocket endpoint not enabled',
     ],
-    ['leaf nodes', { url: '/leafnode' }, {}, '404 leaf nodes are not served'],
+    ['leaf nodes', { url: '/leafnode' }, {}, '404 not configured to accept leaf node connections'],
     ['POST', { method: 'POST' }, {}, '405 request method must be GET'],
     ['no host', { host: '' }, {}, "400 'Host' missing in request"],
     ['another upgrade', { upgrade: 'h2c' }, {}, "400 invalid value for header 'Upgrade'"],
