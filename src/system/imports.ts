@@ -38,6 +38,9 @@ interface Open {
 /** Requests that may still be answered; the oldest is forgotten first. */
 const openMax = 1024
 const openMs = 10_000
+/** Of one client; more are not answered. */
+const requestsPerSecondMax = 64
+const secondMs = 1000
 
 export class AccountImports {
   readonly #host: SystemHost
@@ -47,6 +50,8 @@ export class AccountImports {
   readonly #open = new Map<string, Open>()
   readonly #inboxes = `$SYS._INBOX.${newNuid(8)}.`
   readonly #subscriptions = new Map<Account, readonly Subscription[]>()
+  /** What each asked in its current second. */
+  readonly #asked = new WeakMap<Client, { sinceMs: number; count: number }>()
 
   constructor(host: SystemHost, voice: Voice, answers: Answers, requests: Requests) {
     this.#host = host
@@ -72,8 +77,10 @@ export class AccountImports {
 
   /** An account that has come; the system account has all of it anyway, but for the user's own. */
   add(account: Account): void {
-    const made = [newSubscription(userInfoSubject, this.#userSink(account))]
-    if (account !== this.#host.account) {
+    const user = this.#userSink(account)
+    const made = [newSubscription(userInfoSubject, user)]
+    if (account === this.#host.account) made.push(newSubscription('$SYS.REQ.USER.*.INFO', user))
+    else {
       for (const [subject, name] of imported) {
         made.push(newSubscription(subject, this.#relaySink(account, name)))
       }
@@ -95,7 +102,8 @@ export class AccountImports {
   }
 
   #relay(account: Account, name: string, message: Message, origin: Origin): void {
-    if (message.reply === '' || clientOf(origin, account) === null) return
+    const client = clientOf(origin, account)
+    if (message.reply === '' || client === null || !this.#mayAsk(client)) return
     const headers = headersOf(message)
     const payload = payloadOf(message)
     if (headers.length + payload.length > requestBytesMax) return
@@ -126,13 +134,23 @@ export class AccountImports {
     }
   }
 
+  #mayAsk(client: Client): boolean {
+    const nowMs = this.#host.clock.monotonicMs()
+    const asked = this.#asked.get(client)
+    if (asked === undefined || nowMs - asked.sinceMs >= secondMs) {
+      this.#asked.set(client, { sinceMs: nowMs, count: 1 })
+      return true
+    }
+    return ++asked.count <= requestsPerSecondMax
+  }
+
   #userSink(account: Account): LocalSink {
     return {
       remote: false,
       isPrivate: true,
       deliver: (message, _, origin) => {
         const client = clientOf(origin, account)
-        if (client === null || message.reply === '') return
+        if (client === null || message.reply === '' || !this.#mayAsk(client)) return
         this.#requests.add(message, origin, request => this.#user(account, request, client))
       },
     }

@@ -25,6 +25,23 @@ const text = (param: string) => ({ type: 'string', param }) as const
 const int = (param: string) => ({ type: 'int', param }) as const
 const now = ({ clock }: SystemHost) => clock.wallMs()
 
+/** Of one answer: it is made in one turn of the loop. */
+const subscriptionsShownMax = 100_000
+const connectionsShownDefault = 1024
+
+/** How many subscriptions a page of connections may have at most. */
+function subscriptionsOf({ sources }: SystemHost, query: Query): number {
+  const [account, limit, cid] = [query.text('acc'), query.int('limit'), query.uint('cid')]
+  const counts: number[] = []
+  for (const client of [...sources.server.clients.values(), ...(sources.mqttClients?.() ?? [])]) {
+    if (account !== '' && client.account?.name !== account) continue
+    if (cid === 0 || client.id === cid) counts.push(client.subscriptions.size)
+  }
+  counts.sort((a, b) => b - a)
+  const shown = counts.slice(0, limit > 0 ? limit : connectionsShownDefault)
+  return shown.reduce((sum, count) => sum + count, 0)
+}
+
 const subscriptionFields = {
   subscriptions: flag('subs'),
   subscriptions_detail: flag('subs', 'detail'),
@@ -45,7 +62,13 @@ const connzView: View = {
     acc: text('acc'),
     filter_subject: text('filter_subject'),
   },
-  show: (host, { query }) => connz(host.sources, query, now(host)),
+  show: (host, { query }) => {
+    const withSubscriptions = query.text('subs') !== ''
+    if (withSubscriptions && subscriptionsOf(host, query) > subscriptionsShownMax) {
+      throw new Failure('too many subscriptions for one answer: ask for fewer connections')
+    }
+    return connz(host.sources, query, now(host))
+  },
 }
 
 const subszView: View = {

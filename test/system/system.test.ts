@@ -180,6 +180,42 @@ spec('system account: bounds', it => {
       assert.is(less?.json.data.connections.length, 1)
     }, `max_payload: 1300\n${roomConf}`))
 
+  it('a client may ask about its account so often in a second', async () => {
+    const clock = new FakeClock()
+    await inRoom(
+      async room => {
+        const client = await room.login('a')
+        client.send('SUB in 1\r\n')
+        const flood = async () => {
+          client.send('PUB $SYS.REQ.USER.INFO in 0\r\n\r\n'.repeat(70))
+          for (let i = 0; i < 64; i++) await next(client, 'in')
+          await client.sync()
+        }
+        await flood()
+        clock.advance(1000)
+        await flood()
+      },
+      roomConf,
+      { clock },
+    )
+  })
+
+  it('subscriptions are shown up to a bound', () =>
+    inRoom(async room => {
+      const [system, client] = [await room.login('s'), await room.login('a')]
+      const { subscriptions } = [...room.server.clients.values()].at(-1)!
+      const one = newSubscription('x', { remote: false, deliver() {} })
+      const subject = '$SYS.REQ.SERVER.PING.CONNZ'
+      for (let i = 0; i < 100_001; i++) subscriptions.set(`_${i}`, one)
+      const all = await ask(system, subject, { subscriptions: true })
+      assert.match(all?.json.error.description, /^too many subscriptions/)
+      assert.is((await ask(system, subject))?.json.data.num_connections, 2)
+      const own = await ask(system, subject, { subscriptions: true, acc: '$SYS' })
+      assert.is(own?.json.data.num_connections, 1)
+      subscriptions.clear()
+      client.close()
+    }))
+
   it('nothing is made for nobody', () =>
     inRoom(async room => {
       const heard = listen(room, '$SYS.ACCOUNT.A.DISCONNECT')
