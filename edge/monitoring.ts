@@ -59,7 +59,7 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
 function websocketOptions({ websocket, server }: MonitoredRooms): object {
   const options = server.options.websocket
   if (websocket === null || websocket.address === null || options === null) return {}
-  const { advertise, no_auth_user, authorization, allowed_origins, tls } = options
+  const { advertise, no_auth_user, authorization, allowed_origins } = options
   const text = (name: string, value: string | null) => (value === null ? {} : { [name]: value })
   const flag = (name: string, value: boolean) => (value ? { [name]: true } : {})
   return {
@@ -70,8 +70,6 @@ function websocketOptions({ websocket, server }: MonitoredRooms): object {
     handshake_timeout: options.handshake_timeout * 1_000_000,
     ...(authorization.timeout === null ? {} : { auth_timeout: authorization.timeout / 1000 }),
     ...flag('no_tls', options.no_tls),
-    ...flag('tls_verify', tls?.verify ?? false),
-    ...flag('tls_required', tls !== null),
     ...flag('same_origin', options.same_origin),
     ...(allowed_origins.length > 0 ? { allowed_origins } : {}),
     ...flag('compression', options.compression),
@@ -86,9 +84,11 @@ function websocketUrls({ websocket, server }: MonitoredRooms): readonly string[]
 function mqttOptions(mqtt: MqttGateway | null): object {
   if (mqtt === null || mqtt.address === null) return {}
   const { host, port } = mqtt.address
-  const { ack_wait, max_ack_pending, tls } = mqtt.options
+  const { ack_wait, max_ack_pending, tls, no_auth_user } = mqtt.options
   const tls_timeout = (tls?.timeout ?? 2000) / 1000
-  return { host, port, tls_timeout, ack_wait: ack_wait * 1_000_000, max_ack_pending }
+  const noAuthUser = no_auth_user === null ? {} : { no_auth_user }
+  const ackWaitNs = ack_wait * 1_000_000
+  return { host, port, ...noAuthUser, tls_timeout, ack_wait: ackWaitNs, max_ack_pending }
 }
 
 function* mqttClients(mqtt: MqttGateway | null): Iterable<MonitoredClient> {

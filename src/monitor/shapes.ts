@@ -1,6 +1,7 @@
 // What monitoring must see of the broker and of the rooms beside it. The views are pure functions
 // of these shapes; the server has them as fields of its own, the rooms of edge/ hand theirs in.
 
+import type { Authorization } from '../account/authenticate.ts'
 import type { AccountFacts, MonitoredAccount } from './account-shapes.ts'
 import type {
   MonitoredClient,
@@ -41,11 +42,7 @@ export interface MonitoredServer {
   readonly version: string
   readonly address: { readonly host: string; readonly port: number }
   readonly options: MonitoredOptions
-  readonly authorization: {
-    readonly users: ReadonlyMap<string, unknown>
-    readonly token: string
-    readonly timeoutMs: number
-  }
+  readonly authorization: Authorization
   readonly startedWallMs: number
   readonly startedMonotonicMs: number
   readonly accounts: ReadonlyMap<string, MonitoredAccount>

@@ -3,6 +3,7 @@
 // are true here; what is Go's own (gomemlimit, disk_io_wait_stats) is not.
 
 import { availableParallelism } from 'node:os'
+import { isAuthRequired } from '../account/authenticate.ts'
 import { timeText, uptimeText } from './json.ts'
 import { type KindTotals, type Sources, sumTraffic, type Traffic } from './shapes.ts'
 
@@ -44,7 +45,6 @@ export function varz(sources: Sources, figures: ProcessFigures): object {
 function identity(sources: Sources): object {
   const { server } = sources
   const { options, authorization, address } = server
-  const isAuthRequired = authorization.users.size > 0 || authorization.token !== ''
   const connectUrls = sources.connectUrls?.() ?? []
   const websocketUrls = sources.websocketUrls?.() ?? []
   return {
@@ -55,7 +55,7 @@ function identity(sources: Sources): object {
     go: `node${process.versions.node}`,
     host: address.host,
     port: address.port,
-    ...(isAuthRequired ? { auth_required: true } : {}),
+    ...(isAuthRequired(authorization) ? { auth_required: true } : {}),
     ...(options.tls === null ? {} : { tls_required: true }),
     ...(options.tls?.verify ? { tls_verify: true } : {}),
     ...(connectUrls.length > 0 ? { connect_urls: connectUrls } : {}),

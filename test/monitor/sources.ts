@@ -1,6 +1,7 @@
 // A broker as monitoring sees it, held still.
 
 import { Account } from '../../src/account/account.ts'
+import { openToAll } from '../../src/account/authenticate.ts'
 import { newSubscription } from '../../src/broker/post.ts'
 import type { LocalSink, Subscription } from '../../src/message.ts'
 import type {
@@ -131,7 +132,7 @@ export function sources(
         system_account: '$SYS',
         tls: null,
       },
-      authorization: { users: new Map(), token: '', timeoutMs: 2000 },
+      authorization: openToAll,
       startedWallMs: startMs,
       startedMonotonicMs: 0,
       accounts: new Map([['$G', account]]),

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import { openToAll } from '../../src/account/authenticate.ts'
 import { connz } from '../../src/monitor/connz.ts'
 import { healthz } from '../../src/monitor/healthz.ts'
 import { durationText, toJson, uptimeText } from '../../src/monitor/json.ts'
@@ -139,7 +140,7 @@ spec('varz', it => {
     const rich: Sources = {
       server: {
         ...server,
-        authorization: { users: new Map(), token: 't', timeoutMs: 500 },
+        authorization: { ...openToAll, token: 't', timeoutMs: 500 },
         options: {
           ...server.options,
           max_subscriptions: 9,
