@@ -5,9 +5,11 @@ import { newSubscription } from '../src/broker/post.ts'
 import type { LeafView } from '../src/link/leaf/view.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import type { Subscription } from '../src/message.ts'
+import type { AccountFacts } from '../src/monitor/account-shapes.ts'
 import { leafConnection } from '../src/monitor/connection-row.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shapes.ts'
+import { claimFacts, operatorFacts } from '../src/operator/view.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
 import type { Server } from '../src/server/server.ts'
 import { roomFamilies } from './metrics.ts'
@@ -52,7 +54,14 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
         remotes: rooms.server.options.leafnodes.remotes.length,
       }),
     configLoadedWallMs: () => rooms.configLoadedWallMs,
+    accountFacts: name => accountFacts(rooms, name),
+    operators: () => rooms.server.operator && operatorFacts(rooms.server.operator),
+    pinnedAccountFails: () => rooms.server.operator?.login.pinnedFails ?? 0,
   }
+}
+
+function accountFacts({ server }: MonitoredRooms, name: string): AccountFacts | null {
+  return server.operator && claimFacts(server.operator, name, server.clock.wallMs())
 }
 
 /** As nats-server shows the block. */

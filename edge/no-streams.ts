@@ -10,12 +10,15 @@ const type = 'io.nats.jetstream.api.v1.account_info_response'
 const answer = Buffer.from(JSON.stringify({ type, error: notEnabledForAccount }))
 const origin: Origin = { kind: 'jetstream', sink: null, echo: true, permissions: null }
 
-export function refuseStreams(account: Account): void {
+/** Returns what ends it. */
+export function refuseStreams(account: Account): () => void {
   const sink: LocalSink = {
     remote: false,
     deliver: ({ reply }: Message) => {
       if (reply !== '') post(account, origin, { subject: reply, payload: answer })
     },
   }
-  account.subscribe(newSubscription('$JS.API.INFO', sink))
+  const subscription = newSubscription('$JS.API.INFO', sink)
+  account.subscribe(subscription)
+  return () => account.unsubscribe(subscription)
 }

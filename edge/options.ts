@@ -2,6 +2,7 @@
 // the reload look at nothing else.
 
 import type { Block, Values } from '../src/server/option.ts'
+import { isOperatorMode } from '../src/server/operator-rules.ts'
 import { serverBlock } from '../src/server/options.ts'
 import { globalAccountName, systemAccountName } from '../src/account/account.ts'
 import type { Flags } from '../src/server/flags.ts'
@@ -53,10 +54,11 @@ export function edgeProblems(options: EdgeOptions): readonly string[] {
 
 /**
  * The accounts that have streams of their own. Where accounts are configured: those that say so.
- * Else $G and whatever account a block names.
+ * Else $G and whatever account a block names. In operator mode JWTs say it.
  */
 export function storedAccounts(options: EdgeOptions): readonly string[] {
   const { accounts, system_account: system } = options
+  if (isOperatorMode(options)) return []
   const configured = [...(accounts ?? [])].filter(([name]) => name !== system)
   if (configured.length > 0) {
     return configured.filter(([, account]) => account.jetstream).map(([name]) => name)
@@ -67,7 +69,7 @@ export function storedAccounts(options: EdgeOptions): readonly string[] {
 }
 
 /** Every account that some block of the edge names. */
-function namedAccounts(options: EdgeOptions): readonly string[] {
+export function namedAccounts(options: EdgeOptions): readonly string[] {
   return [
     ...(options.serial?.ports ?? []).map(port => port.account),
     ...options.schedules.map(schedule => schedule.account),

@@ -21,6 +21,7 @@ import type { HealthSource } from '../src/monitor/shapes.ts'
 import { leafAddress } from '../src/server/leafnode-options.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
 import type { Ports } from '../src/server/ports.ts'
+import { isOperatorMode } from '../src/server/operator-rules.ts'
 import { Server } from '../src/server/server.ts'
 import type { TlsServerOptions } from '../src/server/tls-options.ts'
 import { Trimmer, trimMemory } from '../src/server/trim.ts'
@@ -30,7 +31,7 @@ import { bannerLines } from './banner.ts'
 import { rememberLeaf, sourcesOf, type Viewed } from './monitoring.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
 import { mqttAddress } from './mqtt/options.ts'
-import { storedAccounts, type EdgeOptions } from './options.ts'
+import { type EdgeOptions, namedAccounts, storedAccounts } from './options.ts'
 import type { JetStream } from './store/jetstream.ts'
 
 export interface RoomsParts {
@@ -59,7 +60,8 @@ export class Rooms {
   readonly #parts: RoomsParts
   readonly #closers = new Closers()
   #monitoring: Ports['monitoring'] = null
-  readonly #withoutStreams = new Set<Account>()
+  /** What ends their refusals. */
+  readonly #withoutStreams = new Map<Account, () => void>()
   #isReady = false
 
   constructor(parts: RoomsParts) {
@@ -86,6 +88,7 @@ export class Rooms {
     begun()
     this.verify(options)
     await this.#startMonitoring()
+    await this.#startOperator()
     await this.#startStore()
     await this.#startMqtt()
     await this.#startSources()
@@ -181,6 +184,15 @@ export class Rooms {
     this.#monitoring = { host, port: monitor.port }
   }
 
+  async #startOperator(): Promise<void> {
+    if (!isOperatorMode(this.#parts.options)) return
+    const { newOperator } = await import('./operator-room.ts')
+    const operator = await newOperator(this.server)
+    if (operator === null) return
+    this.#closers.add(operator)
+    await operator.fetch(namedAccounts(this.#parts.options))
+  }
+
   async #startStore(): Promise<void> {
     const { options, log, clock, turn } = this.#parts
     if (options.jetstream === null) return
@@ -208,6 +220,7 @@ export class Rooms {
       throw new Error(`Can't start JetStream: ${error.message}`)
     })
     this.jetstream = jetstream
+    await this.#followClaims(jetstream)
     await this.#refuseStreams()
     this.views.set('store', jetstream)
   }
@@ -220,9 +233,25 @@ export class Rooms {
     for (const account of server.accounts.values()) {
       if (account.isSystem || jetstream.hasAccount(account.name)) continue
       if (this.#withoutStreams.has(account)) continue
-      this.#withoutStreams.add(account)
-      refuseStreams(account)
+      this.#withoutStreams.set(account, refuseStreams(account))
     }
+  }
+
+  /** In operator mode JWTs say who has streams. */
+  async #followClaims(jetstream: JetStream): Promise<void> {
+    const { operator } = this.server
+    if (operator === null) return
+    const { followClaims } = await import('./operator-room.ts')
+    const { refuseStreams } = await import('./no-streams.ts')
+    await followClaims(this.server, operator, jetstream, (account, isRefused) => {
+      const end = this.#withoutStreams.get(account)
+      if (isRefused && end === undefined) {
+        this.#withoutStreams.set(account, refuseStreams(account))
+      } else if (!isRefused) {
+        end?.()
+        this.#withoutStreams.delete(account)
+      }
+    })
   }
 
   async #startMqtt(): Promise<void> {
@@ -239,6 +268,7 @@ export class Rooms {
       mqttObserver(this.server, () => this.system),
     )
     this.mqtt = mqtt
+    this.server.logins.add(() => mqtt.logins())
     const { host, port } = mqttAddress(options.mqtt) ?? { host: '', port: 0 }
     this.#closers.add(mqtt)
     await mqtt.start().catch((error: NodeJS.ErrnoException) => {

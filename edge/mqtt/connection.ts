@@ -20,6 +20,7 @@ import { Acknowledgements } from './acknowledgements.ts'
 import { addTraffic, type MqttContext, type MqttLimits } from './context.ts'
 import { Framer, type FrameOwner } from './frame.ts'
 import { type ConnectionOwner, type Line, newClientId } from './line.ts'
+import { limitsOf } from './logins.ts'
 import * as packets from './packet.ts'
 import { Publisher, type PublisherOwner } from './publisher.ts'
 import { connackCodes, type ConnackCode, type Violation, violations } from './rules.ts'
@@ -386,9 +387,7 @@ export class Connection
   ): void {
     if (this.#state.is === 'handshake') this.#state.timer?.cancel()
     const { permissions } = identity
-    const { payloadBytesMax: ofAccount } = account.account.limits
-    const payloadBytesMax = Math.min(this.#limits.payloadBytesMax, ofAccount)
-    this.#limits = { ...this.#limits, payloadBytesMax }
+    this.#limits = limitsOf(this.#limits, account.account, identity)
     const { account: door, retained } = account
     const publisher = new Publisher(this.#context, this, door, retained, permissions)
     this.#session = session

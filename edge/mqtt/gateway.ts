@@ -17,6 +17,7 @@ import type { MqttContext, MqttCounters, MqttLimits } from './context.ts'
 import type { Keeper } from './keeper.ts'
 import type { ConnectionOwner, Line } from './line.ts'
 import { type MqttOptions, mqttAddress } from './options.ts'
+import { Logins, type MqttLogin } from './logins.ts'
 import { Sessions } from './sessions.ts'
 
 /** The system account's events. */
@@ -69,6 +70,7 @@ export class MqttGateway implements ConnectionOwner {
   readonly #listener: Listener
   /** Connections by account and client id. */
   readonly #byClient = new Map<string, Connection>()
+  readonly #logins: Logins
   #tls: TLSSocketOptions | null = null
   #isClosed = false
 
@@ -98,6 +100,7 @@ export class MqttGateway implements ConnectionOwner {
       account: name => parts.account(name),
     }
     this.sessions = new Sessions(this.#context)
+    this.#logins = new Logins(this.#context, this.connections)
     this.#listener = new Listener(socket => this.#accept(socket))
   }
 
@@ -158,6 +161,7 @@ export class MqttGateway implements ConnectionOwner {
   }
 
   opened(connection: Connection): void {
+    this.#logins.opened(connection)
     this.#parts.observer?.opened(connection)
   }
 
@@ -167,11 +171,17 @@ export class MqttGateway implements ConnectionOwner {
 
   closed(connection: Connection, reason: string): void {
     this.connections.delete(connection.id)
+    this.#logins.closed(connection)
     this.#parts.observer?.closed(connection, reason)
     const { identity, clientId } = connection
     if (identity === null) return
     const key = keyOf(identity.account, clientId)
     if (this.#byClient.get(key) === connection) this.#byClient.delete(key)
+  }
+
+  /** Those who are in, for whoever may have to end it. */
+  logins(): Iterable<MqttLogin> {
+    return this.#logins.all()
   }
 
   /** What monitoring shows. */

@@ -64,6 +64,7 @@ export class JetStream {
   readonly #rooms = new Map<string, Room>()
   #consumers: Consumers | null = null
   #resources: Resources | null = null
+  #dispatch: Dispatch<StreamAdmin> | null = null
 
   constructor(parts: JetStreamParts) {
     const { options, log, clock, turn } = parts
@@ -107,9 +108,28 @@ export class JetStream {
       ...messageRows,
       ...consumers.rows,
     ])
-    for (const account of this.#parts.accounts) this.#open(account, consumers, resources, dispatch)
+    this.#dispatch = dispatch
+    for (const account of this.#parts.accounts) this.enable(account)
     const tookMs = clock.monotonicMs() - startedMs
     log.debug(`Took ${tookMs.toFixed(1)}ms to start JetStream`)
+  }
+
+  /** From now on the account may use it; what it has stored is there again. */
+  enable(account: Account): void {
+    const [consumers, resources, dispatch] = [this.#consumers, this.#resources, this.#dispatch]
+    if (consumers === null || resources === null || dispatch === null) return
+    if (!this.#rooms.has(account.name)) this.#open(account, consumers, resources, dispatch)
+  }
+
+  /** The account may not use it any more; what it has stored stays on the disk. */
+  disable(account: Account): void {
+    const room = this.#rooms.get(account.name)
+    if (room === undefined) return
+    this.#rooms.delete(account.name)
+    room.mapping?.close()
+    room.api.close()
+    this.#consumers?.leave(account, room.streams.streams.values())
+    room.streams.close()
   }
 
   /** Stops intake, lets the consumers save, writes the last group. Idempotent. */

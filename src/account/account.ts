@@ -3,6 +3,7 @@
 
 import type { InterestWatcher, Subscription } from '../message.ts'
 import { Sublist } from '../subject/sublist.ts'
+import type { TieredLimits } from './stream-limits.ts'
 import { newTotals } from './totals.ts'
 
 /** The account of everybody when none are configured; named as nats-server names it. */
@@ -31,6 +32,8 @@ export class Account {
   readonly name: string
   readonly sublist = new Sublist()
   limits = noLimits
+  /** Of an account with a JWT what it may store; null: the config decides. */
+  streamLimits: TieredLimits | null = null
   isSystem = false
   /** How many connections are in it now. */
   connections = 0

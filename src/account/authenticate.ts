@@ -13,6 +13,8 @@ export interface Credentials {
   /** A public user key, and what it made of our nonce, as base64url. */
   readonly nkey?: string
   readonly sig?: string
+  /** A user's JWT; of an MQTT client it is the password. */
+  readonly jwt?: string
 }
 
 /** The ways to connect, as a user's `allowed_connection_types` names them. */
@@ -37,6 +39,8 @@ export interface Peer {
   readonly certificate: X509Certificate | null
   /** What we sent it to sign; '' = nothing. */
   readonly nonce: string
+  /** What the log calls it; absent: its host. */
+  readonly label?: string
   /** Does it still wait for the answer? */
   isWaiting(): boolean
 }
@@ -69,6 +73,13 @@ export interface Authorization {
   /** How long a peer may take to send CONNECT, ms. */
   readonly timeoutMs: number
   readonly hashes: HashCheck
+  /** Operator mode: everybody brings a JWT, and nothing above but `timeoutMs` counts. */
+  readonly operator?: OperatorCheck | null
+}
+
+/** src/operator has it. */
+export interface OperatorCheck {
+  check(credentials: Credentials, peer: Peer): Verdict
 }
 
 export interface Identity {
@@ -107,7 +118,7 @@ export interface UserClaims {
   readonly tags: readonly string[]
 }
 
-/** null: refused. A promise only where a hash has to be computed. */
+/** null: refused. A promise only where a hash is computed or an account fetched. */
 export type Verdict = Identity | null | Promise<Identity | null>
 
 export const openToAll: Authorization = {
@@ -131,7 +142,8 @@ const somebody: Peer = {
 
 /** Are credentials needed at all? */
 export function isAuthRequired(authorization: Authorization): boolean {
-  return authorization.users.size > 0 || authorization.token !== ''
+  const { users, token, operator } = authorization
+  return users.size > 0 || token !== '' || (operator ?? null) !== null
 }
 
 /**
@@ -144,6 +156,7 @@ export function authenticate(
   account: string,
   peer: Peer = somebody,
 ): Verdict {
+  if (authorization.operator) return authorization.operator.check(credentials, peer)
   if (!isAuthRequired(authorization)) return { user: credentials.user, account, permissions: null }
   const { users, hasNkeys, noAuthUser, openAccount, token, hashes } = authorization
   const { user: name, pass, nkey = '', sig = '' } = credentials
@@ -190,7 +203,7 @@ function proven(
 }
 
 /** Node reads both alphabets of base64, padded or not. */
-function isSigned(nkey: string, sig: string, nonce: string): boolean {
+export function isSigned(nkey: string, sig: string, nonce: string): boolean {
   if (nonce === '' || sig.length > signatureCharsMax) return false
   return verifySignature(nkey, Buffer.from(nonce), Buffer.from(sig, 'base64'))
 }

@@ -39,7 +39,7 @@ import {
   readConnect,
   redacted,
 } from './handshake.ts'
-import { Expiry } from './expiry.ts'
+import { Expiry } from '../base/expiry.ts'
 import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import type { Secured } from './secured.ts'

@@ -76,6 +76,7 @@ export interface ConnectOptions extends Credentials {
   readonly version: string
   readonly nkey: string
   readonly sig: string
+  readonly jwt: string
 }
 
 export const connectDefaults: ConnectOptions = {
@@ -93,6 +94,7 @@ export const connectDefaults: ConnectOptions = {
   token: '',
   nkey: '',
   sig: '',
+  jwt: '',
 }
 
 /** Reads a CONNECT's JSON; null when it is no object or a field has the wrong type. */
@@ -126,6 +128,7 @@ export function readConnect(json: string): ConnectOptions | null {
     token: text('auth_token'),
     nkey: text('nkey'),
     sig: text('sig'),
+    jwt: text('jwt'),
   }
 }
 
@@ -153,6 +156,7 @@ const fieldKinds = {
   auth_token: 'string',
   nkey: 'string',
   sig: 'string',
+  jwt: 'string',
 }
 
 /** A CONNECT line for the trace log: secrets are never shown. */

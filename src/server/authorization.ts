@@ -1,6 +1,6 @@
 // From the config's `authorization` and `accounts` to what authenticate() asks (reference 2.3, 2.4).
 
-import type { Authorization, User } from '../account/authenticate.ts'
+import type { Authorization, OperatorCheck, User } from '../account/authenticate.ts'
 import type { HashCheck } from '../account/hashes.ts'
 import { Permissions } from '../account/permissions.ts'
 import { globalAccountName } from '../account/account.ts'
@@ -15,10 +15,20 @@ const noUser: UserOptions = {
   allowed_connection_types: null,
 }
 
-type Options = Pick<ServerOptions, 'authorization' | 'accounts' | 'system_account' | 'no_auth_user'>
+type Options = Pick<
+  ServerOptions,
+  'authorization' | 'accounts' | 'system_account' | 'no_auth_user' | 'operator' | 'trusted'
+>
+
+/** In operator mode, for as long as nobody can check JWTs. */
+const nobody: OperatorCheck = { check: () => null }
 
 /** Neither users nor a token: everybody may do everything. */
-export function authorizationOf(options: Options, hashes: HashCheck): Authorization {
+export function authorizationOf(
+  options: Options,
+  hashes: HashCheck,
+  operator: OperatorCheck = nobody,
+): Authorization {
   const block = options.authorization
   const users = new Map<string, User>()
   const add = (user: UserOptions, account: string, defaults: PermissionRules | null) => {
@@ -41,15 +51,17 @@ export function authorizationOf(options: Options, hashes: HashCheck): Authorizat
     for (const entry of account.users) add(entry, name, account.default_permissions)
   }
   const all = [...users.values()]
+  const isOperatorMode = options.operator.length > 0 || options.trusted.length > 0
   const isForSystemOnly = all.length > 0 && all.every(one => one.account === options.system_account)
   return {
     users,
-    hasNkeys: all.some(one => one.password === null),
+    hasNkeys: isOperatorMode || all.some(one => one.password === null),
     token: block?.token ?? '',
     noAuthUser: options.no_auth_user,
     openAccount: isForSystemOnly ? globalAccountName : null,
     timeoutMs: block?.timeout ?? 2000,
     hashes,
+    operator: isOperatorMode ? operator : null,
   }
 }
 

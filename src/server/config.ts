@@ -6,6 +6,7 @@ import { type Checked, checkConfig } from './check.ts'
 import { type ConfSource, type Problem, parseConfFile } from './conf.ts'
 import type { Flags } from './flags.ts'
 import type { Block, Place, Values } from './option.ts'
+import { isOperatorMode, operatorProblems, withOperator } from './operator-rules.ts'
 import { type ServerOptions, serverBlock } from './options.ts'
 import { tlsServerBlock } from './tls-options.ts'
 import { websocketProblems } from './websocket-options.ts'
@@ -36,7 +37,7 @@ export function loadConfig<B extends Edge>(
     const place = { ...root.place, line: 0 }
     warnings.push({ place, text: 'config has no values or is empty' })
   }
-  const options = applyFlags(file, flags)
+  const options = withOperator(applyFlags(file, flags))
   const errors = [...checked.errors]
   if (parsed?.is === 'failed') errors.push(parsed.problem)
   else errors.push(...ruleErrors(options, checked.places))
@@ -154,6 +155,7 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
   }
   if (tls?.verify && tls.ca_file === null) add('tls', 'tls verify needs a ca_file')
   const accountUsers = accountProblems(options, add)
+  operatorProblems(options, add)
   const names = [
     authorization?.user,
     ...(authorization?.users ?? []).map(one => one.nkey ?? one.user),
@@ -172,9 +174,10 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
 
 /** The rules between accounts and other options; returns the names of the accounts' users. */
 function accountProblems(
-  { accounts, authorization, system_account: system }: ServerOptions,
+  options: ServerOptions,
   add: (name: string, text: string) => void,
 ): readonly (string | null)[] {
+  const { accounts, authorization, system_account: system } = options
   const users = [...(accounts?.values() ?? [])].flatMap(account => account.users)
   const names = users.map(one => one.nkey ?? one.user)
   if (users.length > 0 && authorization?.user) {
@@ -185,7 +188,8 @@ function accountProblems(
     const name = nkey ?? user
     if (name !== null && names.includes(name)) add('accounts', `Duplicate user "${name}" detected`)
   }
-  if (system !== systemAccountName && !accounts?.has(system)) {
+  const isKnown = system === systemAccountName || isOperatorMode(options) || accounts?.has(system)
+  if (!isKnown) {
     add('system_account', `system_account "${system}" is not among the accounts`)
   }
   if (accounts?.get(system)?.jetstream) {

@@ -65,6 +65,7 @@ export function newLeafRoom(
     door: address === null && !isOpen ? null : door,
     nextId: () => server.nextId(),
   })
+  server.logins.add(() => nodes.logins())
   const listener =
     address &&
     new LeafListener({

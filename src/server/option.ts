@@ -14,6 +14,8 @@ interface Row {
   readonly about: string
   /** May change on SIGHUP. */
   readonly reloadable?: boolean
+  /** What nats-server calls it when a reload must not change it; absent: as its name. */
+  readonly field?: string
   /** For the README when the default is computed, e.g. "server id". */
   readonly defaultText?: string
 }

@@ -7,6 +7,7 @@
 import { systemAccountName } from '../account/account.ts'
 import { accountsRow } from './account-options.ts'
 import { authorizationBlock, verifyAuthorization } from './auth-options.ts'
+import { operatorRows } from './operator-options.ts'
 import type { Block, Values } from './option.ts'
 import { leafnodesBlock, verifyLeafnodes } from './leafnode-options.ts'
 import { clusterBlock, verifyCluster } from './peer-options.ts'
@@ -297,21 +298,6 @@ const storing = {
 const notOurs = {
   mappings: { type: 'unsupported', aliases: ['maps'], about: 'Subjects are not mapped.' },
   gateway: { type: 'unsupported', about: 'Connect to a cluster with leafnodes.remotes.' },
-  operator: {
-    type: 'unsupported',
-    aliases: ['operators', 'root', 'roots', 'root_operator', 'root_operators'],
-    about: 'Users stand in the config file.',
-  },
-  trusted: { type: 'unsupported', aliases: ['trusted_keys'], about: 'There are no operators.' },
-  resolver: {
-    type: 'unsupported',
-    aliases: ['account_resolver', 'accounts_resolver'],
-    about: 'There are no account JWTs.',
-  },
-  resolver_preload: { type: 'unsupported', about: 'There are no account JWTs.' },
-  resolver_tls: { type: 'unsupported', about: 'There are no account JWTs.' },
-  resolver_pinned_accounts: { type: 'unsupported', about: 'There are no account JWTs.' },
-  default_sentinel: { type: 'unsupported', about: 'There are no user JWTs.' },
   default_js_domain: { type: 'unsupported', about: 'There is one domain.' },
   https: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
   https_port: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
@@ -351,6 +337,7 @@ export const serverBlock = {
   ...monitoring,
   ...logging,
   ...storing,
+  ...operatorRows,
   ...notOurs,
 } as const satisfies Block
 

@@ -36,9 +36,8 @@ function compare(
       const refused = compare(row.block, old, now, full, texts)
       if (refused !== null) return refused
     } else {
-      const what = isPublic(row, path, now)
-        ? `${goName(full)}: old=${old}, new=${now}`
-        : goName(full)
+      const field = ('field' in row ? row.field : undefined) ?? goName(full)
+      const what = isPublic(row, path, now) ? `${field}: old=${old}, new=${now}` : field
       return `config reload not supported for ${what}`
     }
   }

@@ -34,8 +34,12 @@ import { Pressure } from '../link/pressure.ts'
 import { newResident } from '../link/resident.ts'
 import { type ClientSocket, LinkSocket } from '../link/socket.ts'
 import { upgrade } from '../link/tls.ts'
+import type { AccountChange } from '../operator/accounts.ts'
+import type { Operator } from '../operator/operator.ts'
+import type { LoggedIn } from '../operator/recheck.ts'
 import type { AccountOptions } from './account-options.ts'
 import { authorizationOf } from './authorization.ts'
+import { operatorSettings } from './operator-rules.ts'
 import type { ServerOptions } from './options.ts'
 import { protocolVersion } from './version.ts'
 
@@ -118,6 +122,12 @@ export class Server {
   /** Other listeners for clients: they stop accepting together with ours. */
   readonly listeners = new Set<{ close(): void }>()
   readonly observers = new Set<ServerObserver>()
+  /** Who is logged in; other rooms add their own kinds of connections. */
+  readonly logins = new Set<() => Iterable<LoggedIn>>([() => this.clients.values()])
+  /** Told when the JWT of an account counts that did not before. */
+  readonly claimsWatchers = new Set<(change: AccountChange) => void>()
+  /** In operator mode, once it is there. */
+  operator: Operator | null = null
   /** Computes the bcrypt hashes of passwords. */
   readonly hashes: Hashes
   /** In no list and in no account; see link/resident.ts. */
@@ -178,6 +188,7 @@ export class Server {
     if (this.systemAccount !== null) this.systemAccount.isSystem = true
     for (const name of accounts?.keys() ?? []) this.account(name)
     for (const [name, account] of this.accounts) {
+      if (this.operator?.accounts.get(name)) continue
       const limits = accounts?.get(name)?.limits
       account.limits = limits ? accountLimitsOf(limits) : noLimits
     }
@@ -207,9 +218,17 @@ export class Server {
     this.options = options
     this.#tls = renewedOptions(options.tls, this.#tls, this.log)
     this.#limits = limitsOf(options)
-    this.authorization = authorizationOf(options, this.hashes)
+    this.authorization = authorizationOf(options, this.hashes, this.operator?.login)
     this.#configureAccounts()
+    const claims = operatorSettings(options)
+    if (claims !== null) this.operator?.reload(claims)
     for (const client of [...this.clients.values()]) client.recheck()
+  }
+
+  /** From now on users bring JWTs. */
+  useOperator(operator: Operator): void {
+    this.operator = operator
+    this.authorization = authorizationOf(this.options, this.hashes, operator.login)
   }
 
   /** Stops accepting and tells the clients; closing them is the caller's, over time. */

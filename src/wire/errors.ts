@@ -24,6 +24,8 @@ export const controlLineTooLong = fatal(
 )
 export const headersUnsupported = fatal('', 'Message Header Violation')
 export const authorizationViolation = fatal('Authorization Violation', 'Authentication Failure')
+/** Cut off without a word: who signed its JWT may not any more. */
+export const authenticationFailed = fatal('', 'Authentication Failure')
 export const authenticationTimeout = fatal('Authentication Timeout', 'Authentication Timeout')
 export const userExpired = fatal('User Authentication Expired', 'Authentication Expired')
 export const userRevoked = fatal('User Authentication Revoked', 'Credentials Revoked')

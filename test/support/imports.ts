@@ -13,6 +13,7 @@ const order = [
   'subject',
   'account',
   'broker',
+  'operator',
   'link',
   'monitor',
   'system',

@@ -5,6 +5,8 @@ import { silentLog } from '../../src/base/log.ts'
 import { Turn } from '../../src/base/turn.ts'
 import { checkConfig, formatProblem } from '../../src/server/check.ts'
 import { parseConfText } from '../../src/server/conf.ts'
+import { startOperator } from '../../src/server/operator-mode.ts'
+import { withOperator } from '../../src/server/operator-rules.ts'
 import { type ServerOptions, serverBlock } from '../../src/server/options.ts'
 import { Server } from '../../src/server/server.ts'
 
@@ -14,12 +16,13 @@ export function optionsOf(text: string): ServerOptions {
   if (parsed.is === 'failed') throw new Error(formatProblem(parsed.problem))
   const { values, errors } = checkConfig(parsed.root, serverBlock)
   if (errors.length > 0) throw new Error(errors.map(formatProblem).join('\n'))
-  return { ...values, host: '127.0.0.1', port: -1 }
+  return withOperator({ ...values, host: '127.0.0.1', port: -1 })
 }
 
 /** Started; close it at the end of the test. */
 export async function startServer(text = '', clock: Clock = realClock): Promise<Server> {
   const server = new Server({ options: optionsOf(text), log: silentLog, clock, turn: new Turn() })
+  await startOperator(server)
   await server.start()
   return server
 }

@@ -82,6 +82,16 @@ export class Consumers implements ConsumerRoom, ConsumerDirectory {
     this.#groups.delete(stream)
   }
 
+  /** An account may not use JetStream any more; what its consumers know is kept. */
+  leave(account: Account, streams: Iterable<Stream>): void {
+    for (const stream of streams) {
+      this.#groups.get(stream)?.close()
+      this.#groups.delete(stream)
+    }
+    this.#doors.get(account)?.close()
+    this.#doors.delete(account)
+  }
+
   mayUpdate(stream: Stream, config: StreamConfig): ApiError | null {
     return this.#groups.get(stream)?.mayUpdate(config) ?? null
   }

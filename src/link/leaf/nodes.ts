@@ -148,6 +148,11 @@ export class LeafNodes implements AcceptedOwner {
     return this.#remotes.filter(remote => !remote.options.disabled).length
   }
 
+  /** Spokes that are in, for whoever may have to end it. */
+  *logins(): Generator<AcceptedLeaf> {
+    for (const leaf of this.leafs.values()) if (leaf instanceof AcceptedLeaf) yield leaf
+  }
+
   /** The rows of /leafz, by id. */
   view(): readonly LeafView[] {
     return [...this.leafs.values()].sort((a, b) => a.id - b.id).map(viewOf)

@@ -1,6 +1,6 @@
 // The end of a login that was given for a time only (a JWT's `exp`), by the wall clock.
 
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Clock, Timer } from './clock.ts'
 
 /** Timers hold 31 bits of milliseconds, and clocks are set: what ends later is looked at again. */
 const lookMsMax = 3_600_000

@@ -1,0 +1,238 @@
+// A user brings a JWT: who is it, and may it come in (reference 5.1 step 3; nats-server:
+// processClientOrLeafAuthentication)? Why it may not goes to the log; the peer hears only
+// `Authorization Violation`.
+
+import {
+  type ConnectionType,
+  type Credentials,
+  type Identity,
+  isSigned,
+  type OperatorCheck,
+  type Peer,
+  type UserClaims as ShownClaims,
+  type Verdict,
+} from '../account/authenticate.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import {
+  accountExpired,
+  authenticationFailed,
+  authorizationViolation,
+  userRevoked,
+  type WireError,
+} from '../wire/errors.ts'
+import type { ClaimedAccount, ClaimedAccounts, Found } from './accounts.ts'
+import { isFrom } from './cidr.ts'
+import { readUser, type UserClaims, type UserLimits } from './claims.ts'
+import { fillTemplate } from './template.ts'
+import { allowedMs } from './times.ts'
+import type { Trust } from './trust.ts'
+import { permissionsOf } from './user-permissions.ts'
+import { validateUser } from './validate.ts'
+
+export interface LoginParts {
+  readonly accounts: ClaimedAccounts
+  readonly trust: Trust
+  readonly clock: Clock
+  readonly log: Log
+  /** The only accounts that may be used; null = all. */
+  readonly pinned: ReadonlySet<string> | null
+  /** The JWT of whoever brings none; '' = refused. */
+  sentinel(): string
+}
+
+/** One line a minute about a clock that may be wrong. */
+const clockWarningMs = 60_000
+
+export class Login implements OperatorCheck {
+  /** Users of accounts that are not pinned. */
+  pinnedFails = 0
+  readonly #parts: LoginParts
+  /** Of those who are in: what they claimed. */
+  readonly #claims = new WeakMap<ShownClaims, UserClaims>()
+  #clockWarnedMs = Number.NEGATIVE_INFINITY
+
+  constructor(parts: LoginParts) {
+    this.#parts = parts
+  }
+
+  check(credentials: Credentials, peer: Peer): Verdict {
+    const claims = this.#claimsOf(credentials, peer)
+    if (typeof claims === 'string') return this.#refuse(peer, claims)
+    const { accounts, clock, pinned } = this.#parts
+    const issues = validateUser(claims, clock.wallMs() / 1000)
+    if (issues.blocks({ withTime: true })) {
+      if (issues.list.some(issue => issue.timeCheck)) this.#doubtClock(issues.text)
+      return this.#refuse(peer, `User JWT no longer valid: ${issues.text}`)
+    }
+    if (claims.limits.proxyRequired) return this.#refuse(peer, 'proxy connection required')
+    const name = claims.issuerAccount || claims.issuer
+    if (pinned !== null && !pinned.has(name)) {
+      this.pinnedFails++
+      return this.#refuse(peer, `Account ${name} not listed as operator pinned account`)
+    }
+    const found = accounts.lookup(name)
+    if (!(found instanceof Promise)) return this.#admit(found, claims, credentials, peer)
+    return found.then(account =>
+      peer.isWaiting() ? this.#admit(account, claims, credentials, peer) : null,
+    )
+  }
+
+  /** Why somebody who is in has to go, after their account changed; null = may stay. */
+  objection(
+    { claims: shown }: Identity,
+    account: ClaimedAccount,
+    altered: ReadonlySet<string>,
+  ): WireError | null {
+    if (account.isExpired) return accountExpired
+    const claims = shown === undefined ? undefined : this.#claims.get(shown)
+    if (claims === undefined) return null
+    const { issuer } = claims
+    if (claims.limits.bearer && account.claims?.limits.disallowBearer) return authorizationViolation
+    if (isRevoked(account, claims)) return userRevoked
+    const isUnknown = claims.issuerAccount !== '' && !account.signers.has(issuer)
+    return isUnknown || altered.has(issuer) ? authenticationFailed : null
+  }
+
+  #claimsOf(credentials: Credentials, peer: Peer): UserClaims | string {
+    const offered = jwtOf(credentials, peer)
+    const claims = offered === '' ? 'Authentication requires a user JWT' : readUser(offered)
+    if (typeof claims !== 'string') return claims
+    const sentinel = this.#parts.sentinel()
+    if (sentinel !== '') return readUser(sentinel)
+    return offered === '' ? claims : `User JWT not valid: ${claims}`
+  }
+
+  #admit(found: Found, claims: UserClaims, credentials: Credentials, peer: Peer): Identity | null {
+    if (typeof found === 'string') return this.#refuse(peer, `Account JWT lookup error: ${found}`)
+    const { trust, clock, log } = this.#parts
+    if (!trust.signs(found.issuer)) {
+      return this.#refuse(peer, 'Account JWT not signed by trusted operator')
+    }
+    if (found.isExpired) return this.#refuse(peer, 'Account JWT has expired')
+    const limits = limitsOf(found, claims)
+    if (typeof limits === 'string') return this.#refuse(peer, limits)
+    const fault = faultOf(found, claims, limits, credentials, peer)
+    if (fault !== null) return this.#refuse(peer, fault)
+    if (!isFrom(limits.sources, peer.host)) {
+      log.error(`${peer.label ?? peer.host} - Bad src Ip ${peer.host}`)
+      return null
+    }
+    const wallMs = clock.wallMs()
+    const leftMs = allowedMs(limits.times, limits.timesLocation, wallMs)
+    if (leftMs === 0) {
+      log.error(`${peer.label ?? peer.host} - Outside connect times`)
+      return null
+    }
+    return this.#identity(found, claims, limits, wallMs + leftMs)
+  }
+
+  #identity(
+    account: ClaimedAccount,
+    claims: UserClaims,
+    limits: UserLimits,
+    untilWallMs: number,
+  ): Identity {
+    const { token, issuer, name, tags, expires } = claims
+    const shown = { jwt: token.text, issuerKey: issuer, nameTag: name, tags }
+    this.#claims.set(shown, claims)
+    const bound = (max: number) => (max < 0 ? Number.POSITIVE_INFINITY : max)
+    const never = Number.POSITIVE_INFINITY
+    const expiresWallMs = Math.min(expires > 0 ? expires * 1000 : never, untilWallMs)
+    return {
+      user: claims.subject,
+      account: account.name,
+      permissions: permissionsOf(limits.permissions) ?? account.defaults,
+      limits: {
+        subscriptionsMax: bound(limits.subscriptions),
+        payloadBytesMax: bound(limits.payload),
+      },
+      ...(expiresWallMs === never ? {} : { expiresWallMs }),
+      claims: shown,
+    }
+  }
+
+  #refuse(peer: Peer, why: string): null {
+    const { log } = this.#parts
+    if (log.debugOn) log.debug(`${peer.label ?? peer.host} - ${why}`)
+    return null
+  }
+
+  /** A board without a clock of its own starts in 1970, and then no token is valid yet. */
+  #doubtClock(why: string): void {
+    const { clock, log } = this.#parts
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#clockWarnedMs < clockWarningMs) return
+    this.#clockWarnedMs = nowMs
+    const now = new Date(clock.wallMs()).toISOString()
+    log.warn(`A user JWT was refused (${why}); the clock of this server says ${now}`)
+  }
+}
+
+/** MQTT has only a password to put it in. */
+function jwtOf({ jwt = '', pass }: Credentials, { connectionType }: Peer): string {
+  return jwt === '' && connectionType.startsWith('MQTT') ? pass : jwt
+}
+
+/** The user's own limits, or those of the template that its signing key has. */
+function limitsOf(
+  { signers, claims: account }: ClaimedAccount,
+  user: UserClaims,
+): UserLimits | string {
+  const scope = signers.get(user.issuer)
+  if (scope === undefined) return 'User JWT issuer is not known'
+  if (scope === null) return user.limits
+  if (!user.isBare) {
+    return 'User JWT is not valid: scoped users require no permissions or limits set'
+  }
+  const permissions = fillTemplate(scope.template.permissions, user, {
+    name: account?.name ?? '',
+    tags: account?.tags ?? [],
+  })
+  return typeof permissions === 'string'
+    ? `User JWT generated invalid permissions: ${permissions}`
+    : { ...scope.template, permissions }
+}
+
+function faultOf(
+  account: ClaimedAccount,
+  claims: UserClaims,
+  limits: UserLimits,
+  { sig = '' }: Credentials,
+  peer: Peer,
+): string | null {
+  if (limits.bearer && account.claims?.limits.disallowBearer) {
+    return 'Account does not allow bearer tokens'
+  }
+  if (limits.proxyRequired) return 'proxy connection required'
+  if (!mayConnectBy(limits.connectionTypes, peer.connectionType)) {
+    return 'Connection type not allowed'
+  }
+  if (!limits.bearer) {
+    if (sig === '') return 'Signature missing'
+    if (!isSigned(claims.subject, sig, peer.nonce)) return 'Signature not verified'
+  }
+  if (isRevoked(account, claims)) return 'User authentication revoked'
+  const { authUsers = [] } = account.claims?.authorization ?? {}
+  if (authUsers.length > 0 && !authUsers.includes(claims.subject)) {
+    return 'The account asks a callout service about its users, and there is none here'
+  }
+  return null
+}
+
+/** Unknown types are skipped; nothing but unknown ones allows nothing. */
+function mayConnectBy(allowed: readonly string[], type: ConnectionType): boolean {
+  if (allowed.length === 0) return true
+  return allowed.some(one => one.toUpperCase().replace('IN_PROCESS', 'INPROCESS') === type)
+}
+
+/** Tokens that were issued up to then are void; `*` stands for all users. */
+export function isRevoked({ claims: account }: ClaimedAccount, user: UserClaims): boolean {
+  if (account === null) return false
+  const { revocations } = account
+  const at = Math.max(
+    revocations.get(user.subject) ?? Number.NEGATIVE_INFINITY,
+    revocations.get('*') ?? Number.NEGATIVE_INFINITY,
+  )
+  return at >= user.issuedAt
+}

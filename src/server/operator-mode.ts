@@ -1,0 +1,46 @@
+// Brings operator mode to a server whose config asks for it. Loaded only then.
+
+import { Operator } from '../operator/operator.ts'
+import { recheckLogins } from '../operator/recheck.ts'
+import { operatorSettings } from './operator-rules.ts'
+import type { Server } from './server.ts'
+
+/** Rejects with the text for the log when it cannot work. */
+export async function startOperator(server: Server): Promise<Operator | null> {
+  const settings = operatorSettings(server.options)
+  if (settings === null) return null
+  const { log, clock } = server
+  const operator: Operator = new Operator({
+    settings,
+    log,
+    clock,
+    account: name => server.account(name),
+    system: () => server.systemAccount,
+    changed: change => {
+      for (const watch of server.claimsWatchers) watch(change)
+      const logins = [...server.logins].flatMap(of => [...of()])
+      recheckLogins(logins, change, operator.login)
+    },
+    serverInfo: () => serverInfo(server),
+  })
+  server.useOperator(operator)
+  await operator.start()
+  return operator
+}
+
+let seq = 0
+
+/** `server` of an answer, as events have it. */
+function serverInfo({ name, address, id, version, clock, options }: Server): object {
+  return {
+    name,
+    host: address.host,
+    id,
+    ver: version,
+    ...(options.server_tags.length === 0 ? {} : { tags: options.server_tags }),
+    jetstream: false,
+    flags: 0,
+    seq: ++seq,
+    time: new Date(clock.wallMs()).toISOString(),
+  }
+}
