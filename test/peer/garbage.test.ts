@@ -11,28 +11,11 @@ import * as assert from 'uvu/assert'
 import { Closers } from '../../src/base/closers.ts'
 import { scratch } from '../support/directory.ts'
 import { type Edge, edgeMain, startEdge } from '../support/edge.ts'
+import { Random } from '../support/fuzz.ts'
 import { program } from '../support/peers.ts'
 import { start } from '../support/process.ts'
 import { spec } from '../support/spec.ts'
 import { dial, dialClient } from '../support/talk.ts'
-
-/** The same bytes in every run. */
-class Random {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed
-  }
-
-  byte(): number {
-    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0
-    return this.#state >>> 24
-  }
-
-  bytes(length: number): Buffer {
-    return Buffer.from(Array.from({ length }, () => this.byte()))
-  }
-}
 
 /** Sends the pieces and waits for the end, which must come once our side is closed. */
 function throwAt(port: number, pieces: readonly Buffer[]): Promise<string> {
