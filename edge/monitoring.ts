@@ -12,6 +12,7 @@ import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shap
 import { claimFacts, operatorFacts } from '../src/operator/view.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
 import type { Server } from '../src/server/server.ts'
+import type { System } from '../src/system/system.ts'
 import { roomFamilies } from './metrics.ts'
 import type { Connection } from './mqtt/connection.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
@@ -30,6 +31,7 @@ export interface MonitoredRooms {
   readonly mqtt: MqttGateway | null
   readonly websocket: WebSocketListener | null
   readonly health: HealthSource
+  readonly system: System | null
   readonly configLoadedWallMs: number
 }
 
@@ -47,6 +49,8 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
     websocketUrls: () => websocketUrls(rooms),
     jetstream: () => rooms.jetstream?.varz() ?? {},
     health: rooms.health,
+    accountFacts: name => ({ imports: rooms.system?.importsOf(name) ?? [] }),
+    queues: () => (rooms.system ? [['System recvQ', rooms.system.queue]] : []),
     families: () =>
       roomFamilies({
         views: rooms.views,

@@ -16,6 +16,7 @@ import { secureOptions } from '../src/link/listener.ts'
 import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket.ts'
 import { jszDisabled } from '../src/monitor/jsz.ts'
+import type { Monitor } from '../src/monitor/http.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
 import { leafAddress } from '../src/server/leafnode-options.ts'
@@ -59,6 +60,7 @@ export class Rooms {
   configLoadedWallMs: number
   readonly #parts: RoomsParts
   readonly #closers = new Closers()
+  #monitor: Monitor | null = null
   #monitoring: Ports['monitoring'] = null
   /** What ends their refusals. */
   readonly #withoutStreams = new Map<Account, () => void>()
@@ -181,6 +183,7 @@ export class Rooms {
       throw new Error(`Can't start monitoring: ${listenError(error, host, port)}`)
     })
     this.#closers.add(monitor)
+    this.#monitor = monitor
     this.#monitoring = { host, port: monitor.port }
   }
 
@@ -318,7 +321,7 @@ export class Rooms {
     this.system = newSystem({
       server: this.server,
       sources: sourcesOf(this),
-      monitoring: () => this.#monitoring,
+      figures: () => this.#monitor?.figures() ?? null,
       domain: jetstream?.domain ?? null,
       hasJetStream: jetstream !== null,
       jsz: query => this.#jsz(query),

@@ -3,6 +3,7 @@
 import { withLameDuck } from '../src/link/handshake.ts'
 import type { Query } from '../src/monitor/query.ts'
 import type { Sources } from '../src/monitor/shapes.ts'
+import type { ProcessFigures } from '../src/monitor/varz.ts'
 import type { Server } from '../src/server/server.ts'
 import { Figures } from '../src/system/figures.ts'
 import { profileOf } from '../src/system/profile.ts'
@@ -14,8 +15,8 @@ import type { MqttObserver } from './mqtt/gateway.ts'
 export interface SystemRoomParts {
   readonly server: Server
   readonly sources: Sources
-  /** Where monitoring listens; null: nowhere. */
-  monitoring(): { readonly host: string; readonly port: number } | null
+  /** Of the monitoring port; null: there is none. */
+  figures(): ProcessFigures | null
   readonly domain: string | null
   readonly hasJetStream: boolean
   jsz(query: Query): object
@@ -29,16 +30,7 @@ export function newSystem(parts: SystemRoomParts): System | null {
   const { server, sources, domain, hasJetStream } = parts
   const account = server.systemAccount
   if (account === null) return null
-  const figures = new Figures(server.clock, () => {
-    const { host = '', port = 0 } = parts.monitoring() ?? {}
-    const { http_base_path: base } = server.options
-    return {
-      httpHost: host,
-      httpPort: port,
-      httpBasePath: base === '/' ? '' : base,
-      requests: {},
-    }
-  })
+  const own = new Figures(server.clock)
   const system = new System({
     log: server.log,
     clock: server.clock,
@@ -49,7 +41,7 @@ export function newSystem(parts: SystemRoomParts): System | null {
     domain: domain ?? '',
     cluster: () => '',
     tracesSystem: () => server.options.trace_verbose,
-    figures: () => figures.read(),
+    figures: () => parts.figures() ?? own.read(),
     jsz: query => parts.jsz(query),
     profile: profileOf,
     reload: () => parts.reload(),

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts'
 import { accountz, accstatz } from './accountz.ts'
 import { brokerFamilies } from './broker-metrics.ts'
 import { connz } from './connz.ts'
+import { CpuShare } from './cpu.ts'
 import { healthz } from './healthz.ts'
 import { expvarz, ipqueuesz, stacks } from './internals.ts'
 import { toJson } from './json.ts'
@@ -19,9 +20,6 @@ import type { Sources } from './shapes.ts'
 import { gatewayz, noRaft } from './standalone.ts'
 import { subsz } from './subsz.ts'
 import { type ProcessFigures, varz } from './varz.ts'
-
-/** The CPU share is measured over at least this long. */
-const cpuWindowMs = 1000
 
 /** One more endpoint; throws QueryError for a 400. */
 export type Endpoint = (query: Query) => object
@@ -63,7 +61,7 @@ export class Endpoints {
   readonly #basePath: string
   readonly #table: ReadonlyMap<string, Handler>
   readonly #requests: Record<string, number> = {}
-  #cpu = { percent: 0, atMs: 0, usedMs: 0 }
+  readonly #cpu = new CpuShare()
 
   constructor(parts: EndpointsParts) {
     this.#parts = parts
@@ -87,7 +85,7 @@ export class Endpoints {
     const { sources, clock, endpoints } = this.#parts
     const now = (): number => clock.wallMs()
     const table = new Map<string, Handler>([
-      ['/varz', () => json(varz(sources, this.#figures()))],
+      ['/varz', () => json(varz(sources, this.figures()))],
       ['/connz', query => json(connz(sources, query, now()))],
       ['/leafz', query => json(leafz(sources, query, now()))],
       ['/subsz', query => json(subsz(sources, query, now()))],
@@ -121,38 +119,25 @@ export class Endpoints {
   #metrics(): string {
     const { sources } = this.#parts
     return (
-      metricsText(brokerFamilies(sources, this.#figures())) +
-      metricsText(sources.families?.() ?? [])
+      metricsText(brokerFamilies(sources, this.figures())) + metricsText(sources.families?.() ?? [])
     )
   }
 
-  #figures(): ProcessFigures {
+  /** Of the process, with how often each path was asked. */
+  figures(): ProcessFigures {
     const { clock } = this.#parts
     const { host, port, httpsPort } = this.#parts.listening()
     return {
       nowWallMs: clock.wallMs(),
       nowMonotonicMs: clock.monotonicMs(),
       residentBytes: process.memoryUsage.rss(),
-      cpuPercent: this.#cpuPercent(),
+      cpuPercent: this.#cpu.percent(),
       httpHost: host,
       httpPort: port,
       httpBasePath: this.#basePath,
       httpsPort,
       requests: this.#requests,
     }
-  }
-
-  /** Share of one core since the last time it was measured. */
-  #cpuPercent(): number {
-    const nowMs = performance.now()
-    const { user, system } = process.cpuUsage()
-    const usedMs = (user + system) / 1000
-    const elapsedMs = nowMs - this.#cpu.atMs
-    if (elapsedMs >= cpuWindowMs) {
-      const percent = Math.round(((usedMs - this.#cpu.usedMs) / elapsedMs) * 1000) / 10
-      this.#cpu = { percent, atMs: nowMs, usedMs }
-    }
-    return this.#cpu.percent
   }
 
   #route(path: string, query: Query): Reply {

@@ -7,6 +7,7 @@
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Endpoint, Endpoints, type EndpointsParts } from './endpoints.ts'
+import type { ProcessFigures } from './varz.ts'
 
 export type { Endpoint } from './endpoints.ts'
 
@@ -33,6 +34,11 @@ export class Monitor {
     const { host } = parts
     const listening = () => ({ host, port: this.#port, httpsPort: 0 })
     this.#endpoints = new Endpoints({ ...parts, listening })
+  }
+
+  /** Of the process, and what was asked here. */
+  figures(): ProcessFigures {
+    return this.#endpoints.figures()
   }
 
   /** The port it listens on; 0 before start(). */

@@ -19,6 +19,9 @@ export class Events {
   readonly #voice: Voice
   readonly #header: Header
   #timer: Timer | null = null
+  /** Accounts whose number of connections has changed in this turn. */
+  readonly #changed = new Set<string>()
+  #turnEnd: NodeJS.Immediate | null = null
 
   constructor(host: SystemHost, voice: Voice, header: Header) {
     this.#host = host
@@ -33,11 +36,13 @@ export class Events {
   close(): void {
     this.#timer?.cancel()
     this.#timer = null
+    if (this.#turnEnd !== null) clearImmediate(this.#turnEnd)
+    this.#turnEnd = null
   }
 
   /** It has logged in. */
   opened(seen: Seen): void {
-    this.#count(seen.account)
+    this.#countSoon(seen.account)
     const subject = `$SYS.ACCOUNT.${seen.account}.CONNECT`
     if (!this.#voice.hears(subject)) return
     this.#voice.say(subject, {
@@ -48,7 +53,7 @@ export class Events {
   }
 
   closed(seen: Seen, reason: string): void {
-    this.#count(seen.account)
+    this.#countSoon(seen.account)
     this.#gone(`$SYS.ACCOUNT.${seen.account}.DISCONNECT`, seen, reason)
   }
 
@@ -72,7 +77,7 @@ export class Events {
     this.#voice.say(subject, { server: this.#header.next(), acc: account })
   }
 
-  /** What `$SYS.ACCOUNT.<acc>.SERVER.CONNS` says; null: there is no such account. */
+  /** The same for who asks; null: there is no such account. */
   counts(account: string): object | null {
     const stat = accountStat(this.#host, account)
     if (stat === null) return null
@@ -94,19 +99,33 @@ export class Events {
     }
   }
 
+  /** Once a turn, however many come and go in it: to count them all takes a while. */
+  #countSoon(account: string): void {
+    this.#changed.add(account)
+    this.#turnEnd ??= setImmediate(() => {
+      this.#turnEnd = null
+      for (const name of this.#changed) this.#count(name)
+      this.#changed.clear()
+    })
+  }
+
   /** Under its old and its new name; everybody's account does not count, as in nats-server. */
   #count(account: string): void {
     if (account === uncountedAccount) return
-    for (const subject of countSubjects(account)) {
-      if (!this.#voice.hears(subject)) continue
-      const body = this.counts(account)
-      if (body !== null) this.#voice.say(subject, body)
+    const heard = countSubjects(account).filter(subject => this.#voice.hears(subject))
+    const stat = heard.length > 0 ? accountStat(this.#host, account) : null
+    if (stat === null) return
+    const head = this.#head('account_connections')
+    for (const subject of heard) {
+      this.#voice.say(subject, { ...head, server: this.#header.next(), ...stat })
     }
   }
 
   #countAll(): void {
-    for (const { name, connections } of this.#host.accounts.values()) {
-      if (connections > 0) this.#count(name)
+    const { accounts, sources } = this.#host
+    const withLeafs = new Set(Array.from(sources.leafs?.() ?? [], ({ account }) => account))
+    for (const { name, connections } of accounts.values()) {
+      if (connections > 0 || withLeafs.has(name)) this.#count(name)
     }
   }
 

@@ -13,6 +13,7 @@ import { newNuid } from '../base/nuid.ts'
 import { headersOf, newSubscription, payloadOf } from '../broker/post.ts'
 import { Client } from '../link/client.ts'
 import type { LocalSink, Message, Origin, Subscription } from '../message.ts'
+import type { PrintedShare } from '../monitor/account-shapes.ts'
 import type { Answers } from './answers.ts'
 import type { SystemHost } from './host.ts'
 import { type Request, requestBytesMax, type Requests } from './requests.ts'
@@ -86,6 +87,28 @@ export class AccountImports {
       }
     }
     this.#subscribe(account, made)
+  }
+
+  /** As monitoring shows what an account imports. */
+  printed(account: string): readonly PrintedShare[] {
+    const { name } = this.#host.account
+    if (account === name) return []
+    const share = (local: string, subject: string, isShared: boolean): PrintedShare => ({
+      subject,
+      account: name,
+      to: local,
+      local_subject: local,
+      type: 'service',
+      invalid: false,
+      share: isShared,
+      tracking: false,
+    })
+    return [
+      ...imported.map(([local, what]) =>
+        share(local, `$SYS.REQ.ACCOUNT.${account}.${what}`, false),
+      ),
+      share(userInfoSubject, `$SYS.REQ.USER.${account}.INFO`, true),
+    ]
   }
 
   #subscribe(account: Account, made: readonly Subscription[]): void {

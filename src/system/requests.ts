@@ -46,6 +46,9 @@ export class Requests {
     this.#host = host
   }
 
+  /** Answered just now. */
+  inProgress = 0
+
   get pending(): number {
     return this.#jobs.length
   }
@@ -90,7 +93,9 @@ export class Requests {
       done++
       this.#left(request.asker)
       this.#waitingBytes -= bytes
+      this.inProgress = 1
       answer(request)
+      this.inProgress = 0
       if (clock.monotonicMs() >= untilMs) break
     }
     this.#jobs = this.#jobs.slice(done)

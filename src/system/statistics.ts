@@ -139,6 +139,7 @@ function statistics(host: SystemHost, others: number): Fields {
     ...some('stale_connections', all.stale_connections),
     ...some('stale_connection_stats', all.stale_connection_stats),
     ...some('stalled_clients', all.stalled_clients),
+    ...routes(sources),
     active_servers: others + 1,
     ...jetstream(all.jetstream),
     gomaxprocs: all.gomaxprocs,
@@ -153,6 +154,17 @@ function clientTraffic({ server, mqttClients, mqttTotals }: Sources) {
     ...server.clients.values(),
     ...(mqttClients?.() ?? []),
   ])
+}
+
+function routes({ routes }: Sources): Fields {
+  const rows = Array.from(routes?.() ?? [], ({ id, remoteName, pendingBytes, ...route }) => ({
+    rid: id,
+    ...(remoteName === '' ? {} : { name: remoteName }),
+    sent: { msgs: route.outMsgs, bytes: route.outBytes },
+    received: { msgs: route.inMsgs, bytes: route.inBytes },
+    pending: pendingBytes,
+  }))
+  return rows.length === 0 ? {} : { routes: rows }
 }
 
 /** Accounts that somebody is connected to. */

@@ -9,6 +9,7 @@
 // answers in size (answers.ts).
 
 import type { Account } from '../account/account.ts'
+import type { PrintedShare } from '../monitor/account-shapes.ts'
 import { Answers } from './answers.ts'
 import { type SeenClient, seenClient, type SeenLeaf, seenLeaf } from './client-block.ts'
 import { Events } from './events.ts'
@@ -73,8 +74,13 @@ export class System {
   }
 
   /** Requests that wait to be answered, for monitoring. */
-  get pending(): number {
-    return this.#requests.pending
+  get queue(): { readonly pending: number; readonly inProgress: number } {
+    return this.#requests
+  }
+
+  /** What `/accountz` shows as imports of an account. */
+  importsOf(account: string): readonly PrintedShare[] {
+    return this.#isRunning ? this.#imports.printed(account) : []
   }
 
   // --- what the server and the rooms tell ---

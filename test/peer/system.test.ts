@@ -51,10 +51,8 @@ const requests: readonly (readonly [string, object])[] = [
 const missing: readonly RegExp[] = [
   // The default here is to sync always.
   / \S*config\.sync_interval$/,
-  // A domain's API is no mapping of the account here, and the system account's services no import.
-  /^\S+ data\.(account_detail\.)?(mappings|imports)\b/,
-  // Go's queues.
-  /^SERVER\.PING\.IPQUEUESZ /,
+  // A domain's API is no mapping of the account here.
+  /^\S+ data\.(account_detail\.)?mappings\b/,
 ]
 const extra: readonly RegExp[] = [/ \S*config\.sync_always$/]
 

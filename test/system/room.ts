@@ -38,7 +38,7 @@ export async function startRoom(conf = roomConf, options: RoomOptions = {}): Pro
   const system = newSystem({
     server,
     sources: { server },
-    monitoring: () => null,
+    figures: () => null,
     domain: null,
     hasJetStream: false,
     jsz: () => ({ disabled: true }),
