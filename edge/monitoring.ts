@@ -49,7 +49,6 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
     websocketUrls: () => websocketUrls(rooms),
     jetstream: () => rooms.jetstream?.varz() ?? {},
     health: rooms.health,
-    accountFacts: name => ({ imports: rooms.system?.importsOf(name) ?? [] }),
     queues: () => (rooms.system ? [['System recvQ', rooms.system.queue]] : []),
     families: () =>
       roomFamilies({
@@ -64,8 +63,10 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
   }
 }
 
-function accountFacts({ server }: MonitoredRooms, name: string): AccountFacts | null {
-  return server.operator && claimFacts(server.operator, name, server.clock.wallMs())
+/** What its JWT says, and what every account has of the system account. */
+function accountFacts({ server, system }: MonitoredRooms, name: string): AccountFacts {
+  const facts = server.operator && claimFacts(server.operator, name, server.clock.wallMs())
+  return { ...facts, imports: [...(facts?.imports ?? []), ...(system?.importsOf(name) ?? [])] }
 }
 
 /** As nats-server shows the block. */
