@@ -32,7 +32,7 @@ export function bannerLines(
   if (options.cluster) {
     warn('The cluster block has no effect yet: routes are not served; use leafnodes.remotes')
   }
-  debug('Created system account: "$SYS"')
+  if (!options.no_system_account) debug('Created system account: "$SYS"')
   return lines
 }
 

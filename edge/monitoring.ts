@@ -66,7 +66,7 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
 /** What its JWT says, and what every account has of the system account. */
 function accountFacts({ server, system }: MonitoredRooms, name: string): AccountFacts {
   const facts = server.operator && claimFacts(server.operator, name, server.clock.wallMs())
-  return { ...facts, imports: [...(facts?.imports ?? []), ...(system?.importsOf(name) ?? [])] }
+  return { ...facts, imports: system?.importsOf(name) ?? [] }
 }
 
 /** As nats-server shows the block. */
