@@ -15,6 +15,7 @@ import { Logger, type LoggerOptions } from '../src/server/logger.ts'
 import { Notify } from '../src/server/notify.ts'
 import { compareOptions } from '../src/server/reload.ts'
 import { handleSignals, processTitle } from '../src/server/signals.ts'
+import { parseSyslog, type SyslogPlace } from '../src/server/syslog.ts'
 import { writePidFile, writePortsFile } from '../src/server/ports.ts'
 import { realClock } from '../src/base/clock.ts'
 import { Turn } from '../src/base/turn.ts'
@@ -80,7 +81,7 @@ class App {
       clock,
       turn: new Turn(),
       productVersion: parts.productVersion,
-      configFile: flags.config ?? null,
+      configFile: flags.config === undefined ? null : `${flags.config} (${config.digest})`,
       reload: () => this.#reload(),
     })
     this.#duck = new LameDuck({
@@ -188,7 +189,8 @@ class App {
   /** Why not, or null. */
   #reload(): string | null {
     const problem = this.#tryReload()
-    if (problem === null) this.#log.info('Reloaded server configuration')
+    const digest = this.#config.digest
+    if (problem === null) this.#log.info(`Reloaded server configuration (${digest})`)
     else this.#log.error(`Failed to reload server configuration: ${problem}`)
     return problem
   }
@@ -227,7 +229,16 @@ function logOptions(options: EdgeOptions): LoggerOptions {
     logtime: options.logtime,
     logtimeUtc: options.logtime_utc,
     file: path === null || path === '' ? null : { path, sizeMax, filesMax },
+    syslog: syslogOf(options),
   }
+}
+
+/** A server far away wins over the one here. */
+function syslogOf({ remote_syslog: remote, syslog }: EdgeOptions): SyslogPlace | null {
+  const place = remote ? parseSyslog(remote) : null
+  // A wrong url was an error of the config.
+  if (place !== null && typeof place !== 'string') return place
+  return syslog ? { is: 'local' } : null
 }
 
 /** package.json stands beside `edge` in a checkout, and one higher once compiled to `dist`. */

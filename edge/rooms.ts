@@ -62,6 +62,7 @@ export class Rooms {
   readonly #closers = new Closers()
   #monitor: Monitor | null = null
   #monitoring: Ports['monitoring'] = null
+  #profile: Ports['monitoring'] = null
   /** What ends their refusals. */
   readonly #withoutStreams = new Map<Account, () => void>()
   #isReady = false
@@ -89,6 +90,7 @@ export class Rooms {
     }
     begun()
     this.verify(options)
+    await this.#startProfiler()
     await this.#startMonitoring()
     await this.#startOperator()
     await this.#startStore()
@@ -149,6 +151,7 @@ export class Rooms {
     return {
       nats: this.server.address,
       monitoring: this.#monitoring,
+      profile: this.#profile,
       tls: this.#parts.options.tls !== null,
       websocket: address ? { ...address, tls: websocket !== null && websocket.tls !== null } : null,
     }
@@ -159,6 +162,19 @@ export class Rooms {
     const trimmer = new Trimmer({ clock, release: () => this.server.pool.clear() })
     trimmer.start()
     this.#closers.add(trimmer)
+  }
+
+  async #startProfiler(): Promise<void> {
+    const { options, log } = this.#parts
+    if (options.prof_port === 0) return
+    const { Profiler, profilerHost } = await import('../src/server/profiler.ts')
+    const profiler = new Profiler(options.prof_port, log)
+    await profiler.start().catch((error: NodeJS.ErrnoException) => {
+      const why = listenError(error, profilerHost, options.prof_port)
+      throw new Error(`Can't start profiling: ${why}`)
+    })
+    this.#closers.add(profiler)
+    this.#profile = { host: profilerHost, port: profiler.port }
   }
 
   async #startMonitoring(): Promise<void> {

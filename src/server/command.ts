@@ -33,7 +33,6 @@ export function readCommand<B extends typeof serverBlock & Block, O extends Serv
     // Go's flag package prints what is wrong, then the usage, whose author ends with 0.
     return { is: 'done', stdout: helpText(), stderr: `${parsed.text}\n`, code: 0 }
   }
-  if (parsed.is === 'unsupported') return failed(parsed.text)
   const { flags, words } = parsed
   const word = words[0]?.toLowerCase()
   if (flags.version || word === 'version') return printed(versionText(parts.productVersion))
@@ -68,7 +67,7 @@ function configured<B extends typeof serverBlock & Block, O extends ServerOption
   const wrong = flags.test ? [...config.errors, ...config.warnings] : config.errors
   if (wrong.length > 0) return failed(wrong.map(formatProblem).join('\n'))
   if (!flags.test) return { is: 'run', flags, config }
-  const text = `nats-server: configuration file ${flags.config} is valid\n`
+  const text = `nats-server: configuration file ${flags.config} is valid (${config.digest})\n`
   return { is: 'done', stdout: '', stderr: text, code: 0 }
 }
 

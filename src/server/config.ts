@@ -3,11 +3,15 @@
 
 import { systemAccountName } from '../account/account.ts'
 import { type Checked, checkConfig } from './check.ts'
+import { clusterWith } from './cluster-flags.ts'
+import { configDigest } from './conf-digest.ts'
 import { type ConfSource, type Problem, parseConfFile } from './conf.ts'
 import type { Flags } from './flags.ts'
 import type { Block, Place, Values } from './option.ts'
 import { isOperatorMode, operatorProblems, withOperator } from './operator-rules.ts'
 import { type ServerOptions, serverBlock } from './options.ts'
+import { clusterBlock, type ClusterOptions } from './peer-options.ts'
+import { parseSyslog } from './syslog.ts'
 import { tlsServerBlock } from './tls-options.ts'
 import { websocketProblems } from './websocket-options.ts'
 import { formatDuration } from './duration.ts'
@@ -18,6 +22,8 @@ export interface Config<O extends ServerOptions> {
   readonly warnings: readonly Problem[]
   readonly notes: readonly Problem[]
   readonly places: ReadonlyMap<string, Place>
+  /** `sha256:…` of the parsed file, as nats-server has it; null without a file. */
+  readonly digest: string | null
 }
 
 type Edge = typeof serverBlock & Block
@@ -37,8 +43,10 @@ export function loadConfig<B extends Edge>(
     const place = { ...root.place, line: 0 }
     warnings.push({ place, text: 'config has no values or is empty' })
   }
-  const options = withOperator(applyFlags(file, flags))
+  const { options: flagged, problem } = applyFlags(file, flags)
+  const options = withOperator(flagged)
   const errors = [...checked.errors]
+  if (problem !== null) errors.push({ place: noPlace, text: problem })
   if (parsed?.is === 'failed') errors.push(parsed.problem)
   else errors.push(...ruleErrors(options, checked.places))
   return {
@@ -47,15 +55,22 @@ export function loadConfig<B extends Edge>(
     warnings,
     notes: checked.notes,
     places: checked.places,
+    digest: root === null ? null : configDigest(root),
   }
 }
 
+const noPlace: Place = { file: '', line: 1, column: 1 }
+
 /** `listen` and `http` fold into host and port; then every flag wins over the file. */
-function applyFlags(file: ServerOptions, flags: Flags): ServerOptions {
+function applyFlags(
+  file: ServerOptions,
+  flags: Flags,
+): { readonly options: ServerOptions; readonly problem: string | null } {
   const { listen } = file
+  const clustered = clusterWith(file.cluster, flags, noCluster)
   const port = flags.port ?? listen?.port ?? file.port
   const http = flags.httpPort ?? file.http?.port ?? file.http_port
-  return {
+  const options: ServerOptions = {
     ...file,
     listen: null,
     host: flags.host ?? listen?.host ?? file.host,
@@ -79,8 +94,22 @@ function applyFlags(file: ServerOptions, flags: Flags): ServerOptions {
     store_dir: flags.storeDir ?? file.store_dir,
     authorization: authorizationWith(file.authorization, flags),
     tls: tlsWith(file.tls, flags),
-    cluster: clusterWith(file.cluster, flags),
+    cluster: clustered.is === 'options' ? clustered.cluster : file.cluster,
+    syslog: flags.syslog ?? file.syslog,
+    remote_syslog: flags.remoteSyslog ?? file.remote_syslog,
+    prof_port: flags.profilePort ?? file.prof_port,
   }
+  return { options, problem: clustered.is === 'wrong' ? clustered.text : flagProblem(flags) }
+}
+
+function flagProblem({ httpsPort, routes }: Flags): string | null {
+  if (httpsPort) return 'flag -https_port is not supported by nats-edge: put a proxy before http'
+  if (routes) return 'flag -routes is not supported by nats-edge: use leafnodes.remotes'
+  return null
+}
+
+function noCluster(): ClusterOptions {
+  return defaultsOf(clusterBlock) as ClusterOptions
 }
 
 type Authorization = ServerOptions['authorization']
@@ -113,15 +142,6 @@ function tlsWith(file: ServerOptions['tls'], flags: Flags): ServerOptions['tls']
   }
 }
 
-function clusterWith(file: ServerOptions['cluster'], flags: Flags): ServerOptions['cluster'] {
-  // nats-server: an empty url switches clustering off.
-  if (flags.cluster === '') return null
-  if (flags.cluster === undefined && flags.clusterName === undefined) return file
-  const base =
-    file ?? (defaultsOf(serverBlock.cluster.block) as NonNullable<ServerOptions['cluster']>)
-  return { ...base, name: flags.clusterName ?? base.name }
-}
-
 function defaultsOf(block: Block): unknown {
   return checkConfig(null, block).values
 }
@@ -134,6 +154,11 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
   for (const port of [options.port, options.http?.port ?? 0]) {
     if (port < -1 || port > 65_535) add('port', `port ${port} is out of range`)
   }
+  if (options.prof_port < -1 || options.prof_port > 65_535) {
+    add('prof_port', `port ${options.prof_port} is out of range`)
+  }
+  const remote = options.remote_syslog ? parseSyslog(options.remote_syslog) : null
+  if (typeof remote === 'string') add('remote_syslog', remote)
   const { max_payload, max_pending, server_name, tls, authorization, no_auth_user } = options
   if (max_payload > max_pending) {
     const text = `max_payload (${max_payload}) cannot be higher than max_pending (${max_pending})`
@@ -151,7 +176,8 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
     add('server_name', 'server name cannot contain spaces')
   }
   if (tls !== null && (tls.cert_file === null || tls.key_file === null)) {
-    add('tls', 'TLS Server certificate must be present and valid')
+    const what = tls.cert_file === null ? 'certificate' : 'private key'
+    add('tls', `TLS Server ${what} must be present and valid`)
   }
   if (tls?.verify && tls.ca_file === null) add('tls', 'tls verify needs a ca_file')
   const accountUsers = accountProblems(options, add)

@@ -11,6 +11,7 @@ export interface Flags {
   serverName?: string
   pidFile?: string
   httpPort?: number
+  httpsPort?: number
   config?: string
   test?: boolean
   signal?: string
@@ -21,6 +22,8 @@ export interface Flags {
   logTimeUtc?: boolean
   logSizeLimit?: number
   tracedBytesMax?: number
+  syslog?: boolean
+  remoteSyslog?: string
   debug?: boolean
   trace?: boolean
   traceVerbose?: boolean
@@ -34,8 +37,13 @@ export interface Flags {
   tlsKey?: string
   tlsVerify?: boolean
   tlsCa?: string
+  routes?: string
   cluster?: string
   clusterName?: string
+  noAdvertise?: boolean
+  clusterAdvertise?: string
+  connectRetries?: number
+  profilePort?: number
   help?: boolean
   helpTls?: boolean
   version?: boolean
@@ -45,8 +53,6 @@ export type ParsedFlags =
   | { readonly is: 'parsed'; readonly flags: Flags; readonly words: readonly string[] }
   /** Go prints this, then the usage, and exits 0. */
   | { readonly is: 'usage'; readonly text: string }
-  /** A flag of nats-server that we know and do not have. */
-  | { readonly is: 'unsupported'; readonly text: string }
 
 export interface FlagRow {
   /** All spellings, without dashes; as in the help, short ones first. */
@@ -60,7 +66,6 @@ export interface FlagRow {
     | { readonly kind: 'text'; readonly set: (flags: Flags, value: string) => void }
     | { readonly kind: 'whole'; readonly set: (flags: Flags, value: number) => void }
     | { readonly kind: 'switch'; readonly set: (flags: Flags, value: boolean) => void }
-    | { readonly kind: 'unsupported'; readonly takesValue: boolean }
 }
 
 export const flagGroups = [
@@ -70,6 +75,7 @@ export const flagGroups = [
   'Authorization',
   'TLS',
   'Cluster',
+  'Profiling',
   'Common',
 ] as const
 export type FlagGroup = (typeof flagGroups)[number]
@@ -94,9 +100,6 @@ const toggle = (...keys: Key<boolean>[]) => {
   }
   return { kind: 'switch', set } as const
 }
-const lacking = (takesValue: boolean) => ({ kind: 'unsupported', takesValue }) as const
-/** Means something only once there are routes. */
-const idle = { kind: 'text', set: () => {} } as const
 
 type Columns = readonly [string, FlagGroup | null, string, string, FlagRow['read']]
 
@@ -108,7 +111,7 @@ const columns: readonly Columns[] = [
   ['n name server_name', 'Server', 'server_name', 'Server name (default: auto)', text('serverName')],
   ['P pid', 'Server', 'file', 'File to store PID', text('pidFile')],
   ['m http_port', 'Server', 'port', 'Use port for http monitoring', whole('httpPort')],
-  ['ms https_port', null, 'port', '', lacking(true)],
+  ['ms https_port', 'Server', 'port', 'Use port for https monitoring', whole('httpsPort')],
   ['c config', 'Server', 'file', 'Configuration file', text('config')],
   ['t', 'Server', '', 'Test configuration and exit', toggle('test')],
   ['sl signal', 'Server', '<signal>[=<pid>]', 'Send signal to a nats-edge process (ldm, stop, quit, term, reopen, reload);\n<pid> is a PID or the path of a PID file', text('signal')],
@@ -117,8 +120,8 @@ const columns: readonly Columns[] = [
   ['l log', 'Logging', 'file', 'File to redirect log output', text('logFile')],
   ['T logtime', 'Logging', '', 'Timestamp log entries (default: true)', toggle('logTime')],
   ['logtime_utc', 'Logging', '', 'Timestamps in UTC instead of local time', toggle('logTimeUtc')],
-  ['s syslog', null, '', '', lacking(false)],
-  ['r remote_syslog', null, 'addr', '', lacking(true)],
+  ['s syslog', 'Logging', '', 'Log to syslog', toggle('syslog')],
+  ['r remote_syslog', 'Logging', 'addr', 'Syslog server addr (udp://localhost:514)', text('remoteSyslog')],
   ['D debug', 'Logging', '', 'Enable debugging output', toggle('debug')],
   ['V trace', 'Logging', '', 'Trace the raw protocol', toggle('trace')],
   ['VV', 'Logging', '', 'Verbose trace (traces system account as well)', toggle('trace', 'traceVerbose')],
@@ -136,13 +139,14 @@ const columns: readonly Columns[] = [
   ['tlskey', 'TLS', 'file', 'Private key for server certificate', text('tlsKey')],
   ['tlsverify', 'TLS', '', 'Enable TLS, verify client certificates', toggle('tlsVerify')],
   ['tlscacert', 'TLS', 'file', 'Client certificate CA for verification', text('tlsCa')],
-  ['routes', null, 'rurl-1, rurl-2', '', lacking(true)],
-  ['cluster cluster_listen', 'Cluster', 'cluster-url', 'Accepted; routes are not served yet', text('cluster')],
-  ['cluster_name', 'Cluster', 'string', 'Cluster name; routes are not served yet', text('clusterName')],
-  ['no_advertise', null, '', '', { kind: 'switch', set: () => {} }],
-  ['cluster_advertise', null, 'string', '', idle],
-  ['connect_retries', null, 'number', '', { kind: 'whole', set: () => {} }],
-  ['profile', null, 'port', '', lacking(true)],
+  ['routes', 'Cluster', '<rurl-1, rurl-2>', 'Routes to solicit and connect', text('routes')],
+  ['cluster', 'Cluster', 'cluster-url', 'Cluster URL for solicited routes', text('cluster')],
+  ['cluster_name', 'Cluster', 'string', 'Cluster Name, if not set one will be dynamically generated', text('clusterName')],
+  ['no_advertise', 'Cluster', 'bool', 'Do not advertise known cluster information to clients', toggle('noAdvertise')],
+  ['cluster_advertise', 'Cluster', 'string', 'Cluster URL to advertise to other servers', text('clusterAdvertise')],
+  ['connect_retries', 'Cluster', 'number', 'For implicit routes, number of connect retries', whole('connectRetries')],
+  ['cluster_listen', 'Cluster', 'url', 'Cluster url from which members can solicit routes', text('cluster')],
+  ['profile', 'Profiling', 'port', 'Profiling HTTP port, on loopback only', whole('profilePort')],
   ['h help', 'Common', '', 'Show this message', toggle('help')],
   ['v version', 'Common', '', 'Show version', toggle('version')],
   ['help_tls', 'Common', '', 'TLS help', toggle('helpTls')],
@@ -160,6 +164,7 @@ const rowByName = new Map(flagRows.flatMap(row => row.names.map(name => [name, r
 
 export function parseFlags(args: readonly string[]): ParsedFlags {
   const flags: Flags = {}
+  const combined = new Map<string, () => void>()
   let at = 0
   while (at < args.length) {
     const arg = args[at] as string
@@ -173,18 +178,19 @@ export function parseFlags(args: readonly string[]): ParsedFlags {
     let value = equals < 0 ? undefined : body.slice(equals + 1)
     const row = rowByName.get(name)
     if (!row) return usage(`flag provided but not defined: -${name}`)
-    if (takesValue(row) && value === undefined) {
+    if (row.read.kind !== 'switch' && value === undefined) {
       if (at >= args.length) return usage(`flag needs an argument: -${name}`)
       value = args[at++] as string
     }
     const refused = setFlag(row, name, value, flags)
     if (refused) return refused
+    if (/^D?VV?$/.test(name) && name !== 'V') {
+      combined.set(name, () => setFlag(row, name, value, flags))
+    }
   }
+  // -DV, -DVV and -VV win over -D and -V, wherever they stand; among them the later letter does.
+  for (const name of [...combined.keys()].sort()) combined.get(name)?.()
   return { is: 'parsed', flags, words: args.slice(at) }
-}
-
-function takesValue({ read }: FlagRow): boolean {
-  return read.kind === 'unsupported' ? read.takesValue : read.kind !== 'switch'
 }
 
 function setFlag(
@@ -213,8 +219,6 @@ function setFlag(
       read.set(flags, on)
       return null
     }
-    case 'unsupported':
-      return { is: 'unsupported', text: `flag -${name} is not supported by nats-edge` }
   }
 }
 

@@ -4,9 +4,11 @@
 // `repeatsShown` times within `windowMs` the same text is held back, and at the end of the
 // window one line says how often it came. Rule: reference section 9.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { type LogFile, LogSink } from './log-sink.ts'
+import { type Severity, Syslog, type SyslogPlace } from './syslog.ts'
 
 export interface LoggerOptions {
   readonly debug: boolean
@@ -14,6 +16,8 @@ export interface LoggerOptions {
   readonly logtime: boolean
   readonly logtimeUtc: boolean
   readonly file: LogFile | null
+  /** Instead of standard error; a file wins over it. */
+  readonly syslog?: SyslogPlace | null
 }
 
 export interface LoggerParts {
@@ -30,6 +34,18 @@ const windowMs = 10_000
 const textsMax = 256
 
 type Level = 'INF' | 'WRN' | 'ERR' | 'FTL' | 'DBG' | 'TRC'
+
+const severities: Readonly<Record<Level, Severity>> = {
+  INF: 'notice',
+  WRN: 'warning',
+  ERR: 'err',
+  FTL: 'crit',
+  DBG: 'debug',
+  TRC: 'notice',
+}
+
+/** The name of our lines in a syslog. */
+const syslogTag = 'nats-edge'
 
 /** nats-server's own colours. */
 const colours: Readonly<Record<Level, string>> = {
@@ -48,7 +64,9 @@ export class Logger implements Log {
   readonly #clock: Clock
   readonly #isTerminal: boolean
   readonly #pid: string
+  readonly #pidNumber: number
   readonly #sink: LogSink
+  #syslog: Syslog | null = null
   readonly #repeats = new Map<string, number>()
   #window: Timer | null = null
   /** Wall clock minus monotonic, so that lines within a millisecond keep their order. */
@@ -62,6 +80,7 @@ export class Logger implements Log {
     this.traceOn = options.trace
     this.#clock = clock
     this.#pid = `[${pid}] `
+    this.#pidNumber = pid
     this.#isTerminal = isTerminal
     this.#offsetMs = clock.wallMs() - clock.monotonicMs()
     this.#sink = new LogSink({
@@ -74,6 +93,7 @@ export class Logger implements Log {
   /** Opens the log file; throws when that is not possible. */
   start(): void {
     this.#sink.start()
+    this.#openSyslog()
   }
 
   info(text: string): void {
@@ -114,8 +134,13 @@ export class Logger implements Log {
 
   /** Takes over reloaded options. Throws, and changes nothing, when the file cannot be opened. */
   reload(options: LoggerOptions): void {
+    const before = placeOf(this.#options)
     this.#sink.move(options.file)
     this.#options = options
+    if (!isDeepStrictEqual(before, placeOf(options))) {
+      void this.#syslog?.close()
+      this.#openSyslog()
+    }
     this.debugOn = options.debug
     this.traceOn = options.trace
     this.#second = -1
@@ -130,6 +155,15 @@ export class Logger implements Log {
   async close(): Promise<void> {
     this.#endWindow()
     await this.#sink.close()
+    await this.#syslog?.close()
+  }
+
+  #openSyslog(): void {
+    const place = placeOf(this.#options)
+    const wallMs = () => this.#clock.wallMs()
+    const parts = { tag: syslogTag, pid: this.#pidNumber, wallMs }
+    this.#syslog = place === null ? null : new Syslog({ ...parts, place })
+    this.#syslog?.start()
   }
 
   #counted(level: 'WRN' | 'ERR', text: string): void {
@@ -153,11 +187,11 @@ export class Logger implements Log {
 
   #line(level: Level, text: string): void {
     const { logtime, file } = this.#options
+    if (this.#syslog !== null) return this.#syslog.add(severities[level], printable(text))
     const shown =
       this.#isTerminal && file === null ? `\x1b[${colours[level]}m${level}\x1b[0m` : level
     // A line is a line: whatever a peer sent cannot forge another one.
-    const safe = hasControl(text) ? text.replace(controls, shownControl) : text
-    this.#sink.add(`${this.#pid}${logtime ? this.#time() : ''}[${shown}] ${safe}\n`)
+    this.#sink.add(`${this.#pid}${logtime ? this.#time() : ''}[${shown}] ${printable(text)}\n`)
   }
 
   /** `2006/01/02 15:04:05.000000 ` */
@@ -174,6 +208,14 @@ export class Logger implements Log {
     const micros = Math.floor((ms - second * 1000) * 1000)
     return `${this.#secondText}.${String(micros).padStart(6, '0')} `
   }
+}
+
+function placeOf({ file, syslog }: LoggerOptions): SyslogPlace | null {
+  return file === null ? (syslog ?? null) : null
+}
+
+function printable(text: string): string {
+  return hasControl(text) ? text.replace(controls, shownControl) : text
 }
 
 // Line ends and escapes; a tab is harmless, and the banner has none of these.

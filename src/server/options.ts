@@ -246,6 +246,18 @@ const logging = {
     aliases: ['log_max_num'],
     about: 'Log files kept, with the current one; 0 keeps all.',
   },
+  syslog: {
+    type: 'boolean',
+    default: false,
+    reloadable: true,
+    about: 'Send the log to the syslog of this machine (through logger); logfile wins.',
+  },
+  remote_syslog: {
+    type: 'string',
+    default: null,
+    reloadable: true,
+    about: 'Send the log to a syslog server: udp://host:514 or tcp://host:514; logfile wins.',
+  },
   max_traced_msg_len: {
     type: 'size',
     default: 0,
@@ -283,6 +295,18 @@ const monitoring = {
     aliases: ['monitor_port'],
     about: "Monitoring's port, on the address of the clients; -1 is a random one.",
   },
+  prof_port: {
+    type: 'integer',
+    default: 0,
+    min: -1,
+    max: 65_535,
+    about:
+      'Port on 127.0.0.1 for CPU and heap profiles of V8, at /debug/pprof/; -1 is a random one.',
+  },
+  prof_block_rate: {
+    type: 'ignored',
+    about: 'V8 has no profile of blocked goroutines.',
+  },
   http_base_path: { type: 'string', default: '/', about: "Prefix of monitoring's paths." },
 } as const satisfies Block
 
@@ -301,10 +325,6 @@ const notOurs = {
   default_js_domain: { type: 'unsupported', about: 'There is one domain.' },
   https: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
   https_port: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
-  syslog: { type: 'unsupported', about: "Log to standard error; the journal's tag does the rest." },
-  remote_syslog: { type: 'unsupported', about: 'Let the journal forward the log.' },
-  prof_port: { type: 'unsupported', about: 'There is no Go profiler.' },
-  prof_block_rate: { type: 'unsupported', about: 'There is no Go profiler.' },
   max_sub_tokens: {
     type: 'unsupported',
     aliases: ['max_subscription_tokens'],

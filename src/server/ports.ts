@@ -13,6 +13,8 @@ export interface Ports {
   /** Where clients connect. */
   readonly nats: { readonly host: string; readonly port: number }
   readonly monitoring: { readonly host: string; readonly port: number } | null
+  /** Where V8's profiles are served. */
+  readonly profile?: { readonly host: string; readonly port: number } | null
   readonly tls: boolean
   readonly websocket: {
     readonly host: string
@@ -29,6 +31,7 @@ export function writePortsFile(dir: string, program: string, pid: number, ports:
   const lists: Record<string, readonly string[]> = {
     nats: urls(scheme, ports.nats),
     ...(ports.monitoring ? { monitoring: urls('http', ports.monitoring) } : {}),
+    ...(ports.profile ? { profile: urls('http', ports.profile) } : {}),
     ...(websocket ? { websocket: urls(websocket.tls ? 'wss' : 'ws', websocket) } : {}),
   }
   writeFileSync(path, JSON.stringify(lists), { mode: 0o644 })

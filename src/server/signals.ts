@@ -69,9 +69,8 @@ export interface Processes {
 
 /** `reload`, `reload=123`, `reload=/run/x.pid`, `reload=12*`. Returns why not, or null. */
 export function sendSignal(argument: string, processes: Processes = real): string | null {
-  const equals = argument.indexOf('=')
-  const command = equals < 0 ? argument : argument.slice(0, equals)
-  const target = equals < 0 ? '' : argument.slice(equals + 1)
+  const [command = '', target = '', ...more] = argument.split('=')
+  if (more.length > 0) return `invalid signal parameters: [${more.join(' ')}]`
   const pids = resolvePids(target, processes)
   if (typeof pids === 'string') return pids
   const signal = commands.get(command)
@@ -82,11 +81,16 @@ export function sendSignal(argument: string, processes: Processes = real): strin
       processes.kill(pid, signal)
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      const text = code === 'ESRCH' ? 'no such process' : message
-      failed.push(target.endsWith('*') ? `signal ${command} ${pid}: ${text}` : text)
+      const text = killErrors[code ?? ''] ?? message
+      failed.push(`\nsignal "${command}" ${pid}: ${text}`)
     }
   }
-  return failed.length === 0 ? null : failed.join('\n')
+  return failed.length === 0 ? null : failed.join('')
+}
+
+const killErrors: Readonly<Record<string, string>> = {
+  ESRCH: 'no such process',
+  EPERM: 'operation not permitted',
 }
 
 function resolvePids(target: string, processes: Processes): readonly number[] | string {

@@ -1,6 +1,10 @@
 // The command line: rows of arguments and what they mean, in Go's way of reading flags.
 
+import { spawnSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
+import { loadConfig } from '../../src/server/config.ts'
+import { serverBlock } from '../../src/server/options.ts'
+import { natsServer } from '../support/peers.ts'
 import { type Flags, flagRows, parseFlags } from '../../src/server/flags.ts'
 import { helpText, versionText } from '../../src/server/help.ts'
 import { spec } from '../support/spec.ts'
@@ -33,7 +37,11 @@ const good: readonly (readonly [string, Flags, string[]?])[] = [
   ['-- -p 1', {}, ['-p', '1']],
   ['- -p 1', {}, ['-', '-p', '1']],
   ['extra -p 1', {}, ['extra', '-p', '1']],
-  ['-no_advertise=true --connect_retries 3', {}],
+  ['-no_advertise=true --connect_retries 3', { noAdvertise: true, connectRetries: 3 }],
+  ['-s -r udp://h:1', { syslog: true, remoteSyslog: 'udp://h:1' }],
+  ['-DV -D=false', { debug: true, trace: true }],
+  ['-D -DV=false', { debug: false, trace: false }],
+  ['-V=false -VV', { trace: true, traceVerbose: true }],
 ]
 
 const bad: readonly (readonly [string, string])[] = [
@@ -60,15 +68,90 @@ spec('flags', it => {
   for (const [line, text] of bad) {
     it(`refuses ${line}`, () => assert.equal(parseFlags(line.split(' ')), { is: 'usage', text }))
   }
-  it('says so of flags that nats-server has and we do not', () => {
-    for (const line of ['-s', '-r udp://h:1', '-ms 8443', '--routes x', '--profile 1']) {
-      assert.is(parseFlags(line.split(' ')).is, 'unsupported', line)
-    }
-  })
   it('knows no name twice', () => {
     const names = flagRows.flatMap(row => row.names)
     assert.is(new Set(names).size, names.length)
   })
+})
+
+/** Every spelling of the three help texts; with a value where it takes one. */
+const common =
+  '-a h|--addr h|-p 1|--port 1|-P f|--pid f|-m 1|--http_port 1|-ms 1|--https_port 1|-c f|--config f|' +
+  '-sl quit|--signal quit=1|--client_advertise h:1|-l f|--log f|-T|--logtime|-s|--syslog|' +
+  '-r udp://localhost:514|--remote_syslog udp://localhost:514|-D|--debug|-V|--trace|-DV|' +
+  '--user u|--pass p|--auth t|--tls|--tlscert f|--tlskey f|--tlsverify|--tlscacert f|' +
+  '--routes nats://a:1,nats://b:2|--cluster nats://h:1|--no_advertise=true|' +
+  '--cluster_advertise h:1|--connect_retries 1|-h|--help|-v|--version|--help_tls'
+const since27 = '-n x|--name x|-t|-VV|-DVV|-js|--jetstream|-sd d|--store_dir d|--cluster_name c'
+const since215 =
+  '--net h|--server_name x|--ports_file_dir d|--logtime_utc|--log_size_limit 1|' +
+  '--max_traced_msg_len 1|--cluster_listen nats://h:1|--profile 1'
+
+spec('the help texts of nats-server', it => {
+  for (const [version, list] of [
+    ['1.4.1', common],
+    ['2.7.4', `${common}|${since27}`],
+    ['2.15.1', `${common}|${since27}|${since215}`],
+  ] as const) {
+    it(`every option of ${version} is accepted`, () => {
+      for (const line of list.split('|')) {
+        const parsed = parseFlags(line.split(' '))
+        assert.is(parsed.is, 'parsed', line)
+        if (parsed.is !== 'parsed') continue
+        assert.is(Object.keys(parsed.flags).length > 0, true, `${line} means nothing`)
+        assert.equal(parsed.words, [], line)
+      }
+    })
+  }
+  it('are all of what the newest nats-server shows', () => {
+    const { stdout } = spawnSync(natsServer('newest'), ['--help'], { encoding: 'utf8' })
+    const known = new Set(flagRows.flatMap(row => row.names))
+    const shown = [...stdout.matchAll(/(?<=^ +|, ?)--?([A-Za-z_]+)/gm)].map(found => found[1] ?? '')
+    assert.ok(shown.length > 50, stdout)
+    assert.equal(
+      shown.filter(name => !known.has(name)),
+      [],
+    )
+  })
+})
+
+spec('cluster flags', it => {
+  const config = (args: string, text = '') => {
+    const parsed = parseFlags(`-c f ${args}`.split(' '))
+    assert.ok(parsed.is === 'parsed')
+    const { options, errors } = loadConfig(serverBlock, parsed.flags, { read: () => text, env: {} })
+    return { cluster: options.cluster, errors: errors.map(error => error.text) }
+  }
+  it('make a listener without a file', () => {
+    const { cluster, errors } = config('--cluster nats://u:p%40@0.0.0.0:-1 --cluster_name C')
+    assert.equal(errors, [])
+    assert.equal(
+      [cluster?.host, cluster?.port, cluster?.name, cluster?.authorization],
+      ['0.0.0.0', -1, 'C', { timeout: 2000, user: 'u', password: 'p@' }],
+    )
+  })
+  it('win over the file, and clear its user', () => {
+    const text = 'cluster { name: F, port: 1, authorization { user: a, password: b } }'
+    const { cluster } = config('--cluster_listen nats://h:7 --no_advertise', text)
+    assert.equal([cluster?.host, cluster?.port, cluster?.name], ['h', 7, 'F'])
+    assert.equal(cluster?.authorization?.user, null)
+    assert.is(cluster?.no_advertise, true)
+  })
+  it('switch clustering off when empty', () => {
+    assert.is(config('--cluster=', 'cluster { port: 1 }').cluster, null)
+  })
+  for (const [args, text] of [
+    ['--routes nats://a:1', 'solicited routes require cluster capabilities, e.g. --cluster'],
+    ['--cluster nats://u@h:1', 'expected cluster password to be set'],
+    ['--cluster nats://h:99999', 'port 99999 is out of range'],
+    ['--cluster h', 'cannot read the cluster url "h": expected nats://host:port'],
+    ['--cluster nats://u:p%zz@h:1', 'the user or password of the cluster url has a wrong escape'],
+    ['-r x', 'cannot read remote_syslog "x": expected udp://host:port or tcp://host:port'],
+    ['-r http://h:1', 'error invalid network type: "http"'],
+    ['--profile 70000', 'port 70000 is out of range'],
+  ] as const) {
+    it(`refuses ${args}`, () => assert.equal(config(args).errors, [text]))
+  }
 })
 
 spec('help', it => {

@@ -56,7 +56,6 @@ spec('command line', it => {
     ],
     [['-c', '/nope.conf'], 'nats-server: open /nope.conf: no such file or directory\n'],
     [['--tls'], 'nats-server: TLS Server certificate must be present and valid\n'],
-    [['-s'], 'nats-server: flag -s is not supported by nats-edge\n'],
     [['--signal', 'foo=1'], 'nats-server: unknown signal "foo"\n'],
     [['--signal', 'reload=x'], 'nats-server: invalid pid: x\n'],
     [['-p', '70000'], 'nats-server: port 70000 is out of range\n'],
@@ -145,11 +144,20 @@ spec('start and stop', it => {
   it('writes a pid file without line end, and a ports file that goes with it', async () => {
     const dir = scratch('run')
     const pidFile = join(dir, 'a.pid')
-    const running = await begun(['-P', pidFile, '--ports_file_dir', dir, '-m', '-1'])
+    const running = await begun([
+      '-P',
+      pidFile,
+      '--ports_file_dir',
+      dir,
+      '-m',
+      '-1',
+      '--profile',
+      '-1',
+    ])
     assert.is(readFileSync(pidFile, 'utf8'), `${running.pid}`)
     const name = `nats-edge_${running.pid}.ports`
     const ports = JSON.parse(readFileSync(join(dir, name), 'utf8')) as Record<string, string[]>
-    assert.equal(Object.keys(ports), ['nats', 'monitoring'])
+    assert.equal(Object.keys(ports), ['nats', 'monitoring', 'profile'])
     assert.match(ports.nats?.[0] ?? '', /^nats:\/\/127\.0\.0\.1:\d+$/)
     const { port } = new URL(ports.nats?.[0] ?? '')
     assert.match(await firstLine(Number(port)), /^INFO \{"server_id":"N/)

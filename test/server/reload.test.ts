@@ -135,7 +135,8 @@ spec('signal to another process', it => {
     ['foo', [7], 'unknown signal "foo"'],
     ['reload', [], 'no nats-server processes running'],
     ['reload', [7, 8], 'multiple nats-server processes running:\n7\n8'],
-    ['reload=9', [7], 'no such process'],
+    ['reload=9', [7], '\nsignal "reload" 9: no such process'],
+    ['reload=1=2', [7], 'invalid signal parameters: [2]'],
     ['reload=abc', [7], 'invalid pid: abc'],
     ['reload=/run/bad.pid', [7], 'invalid pid: x'],
   ]
