@@ -1,10 +1,10 @@
 // The log as syslog messages: to the syslog of this machine or to a server far away.
 //
 // A server is reached by UDP or TCP; a line there is as Go's log/syslog writes it:
-// `<5>2006-01-02T15:04:05+01:00 host tag[pid]: text` (the form of RFC 3164 with the time of RFC 5424),
-// with facility 0, as nats-server sets none there. Node has no datagram sockets of the Unix kind, so
-// this machine's syslog is reached through logger(1) of util-linux, which stays, reads lines with
-// their priority from a pipe, and writes the head of the line itself; facility daemon.
+// `<5>2006-01-02T15:04:05+01:00 host tag[pid]: text` (the form of RFC 3164, the time of RFC 5424),
+// with facility 0, as nats-server sets none there. Node has no datagram sockets of the Unix kind,
+// so this machine's syslog is reached through logger(1) of util-linux, which stays, reads lines
+// with their priority from a pipe, and writes the head of the line itself; facility daemon.
 //
 // Nothing here waits: what does not fit in `waitingBytesMax` is dropped and counted. A connection
 // that breaks, or a logger that ends, is begun anew after a pause.
