@@ -3,7 +3,7 @@
 import { addTraffic, type Traffic } from '../src/account/totals.ts'
 import { newSubscription } from '../src/broker/post.ts'
 import type { LeafView } from '../src/link/leaf/view.ts'
-import type { WebSocketListener } from '../src/link/websocket.ts'
+import type { WebSocketListener } from '../src/link/websocket/listener.ts'
 import type { Subscription } from '../src/message.ts'
 import type { AccountFacts } from '../src/monitor/account-shapes.ts'
 import { leafConnection } from '../src/monitor/connection-row.ts'

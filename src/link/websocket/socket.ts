@@ -5,8 +5,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import { type Secured, securedOf } from './secured.ts'
-import { type ClientSocket, certificateOf, plainHost, type SocketOwner } from './socket.ts'
+import { type Secured, securedOf } from '../secured.ts'
+import { type ClientSocket, certificateOf, plainHost, type SocketOwner } from '../socket.ts'
 
 export class WebSocketSocket implements ClientSocket {
   readonly host: string

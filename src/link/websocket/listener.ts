@@ -8,11 +8,11 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocketOptions } from 'node:tls'
 import type { WebSocketServer } from 'ws'
-import type { Log } from '../base/log.ts'
-import type { Address } from './listener.ts'
-import type { ClientSocket } from './socket.ts'
-import { WebSocketSocket } from './websocket-socket.ts'
-import { forwardedFor, judgeUpgrade } from './websocket-upgrade.ts'
+import type { Log } from '../../base/log.ts'
+import type { Address } from '../listener.ts'
+import type { ClientSocket } from '../socket.ts'
+import { WebSocketSocket } from './socket.ts'
+import { forwardedFor, judgeUpgrade } from './upgrade.ts'
 
 export interface WebSocketParts {
   readonly host: string
