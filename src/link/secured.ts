@@ -23,6 +23,19 @@ export function securedOf(socket: Socket, isFirst = false): Secured | null {
   return { version: protocol.replace('TLSv', ''), cipher, isFirst }
 }
 
+const chainMax = 8
+
+/** A certificate and those above it that the peer sent along. */
+export function chainOf(certificate: X509Certificate): readonly X509Certificate[] {
+  const chain = [certificate]
+  for (let one = certificate.issuerCertificate; one && chain.length < chainMax; ) {
+    if (one.fingerprint256 === chain.at(-1)?.fingerprint256) break
+    chain.push(one)
+    one = one.issuerCertificate
+  }
+  return chain
+}
+
 /** A certificate as /connz shows it; the subject as Go writes a name, the last part first. */
 export function certificateFields({ subject, publicKey, raw }: X509Certificate): object {
   const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')

@@ -2,7 +2,7 @@
 // first of them.
 
 import type { Socket } from 'node:net'
-import type { TLSSocketOptions } from 'node:tls'
+import type { TLSSocket, TLSSocketOptions } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 
 /** Calls back once: with the secure socket, or with what went wrong. */
@@ -29,10 +29,21 @@ export function upgrade(
       const secure = new TLSSocket(socket, options)
       secure.on('error', error => finish(null, error.message))
       secure.on('secure', () => {
-        const refused = options.rejectUnauthorized ? secure.authorizationError : null
-        if (refused) finish(null, String(refused))
+        const problem = options.requestCert ? problemOf(secure) : null
+        secure.authorized = options.requestCert === true && problem === null
+        if (problem !== null && options.rejectUnauthorized) finish(null, problem)
         else finish(secure, '')
       })
     })
     .catch((error: Error) => finish(null, error.message))
+}
+
+/**
+ * What is wrong with the certificate that the client showed; null = nothing. OpenSSL is told to go
+ * on whatever it finds, and node:tls looks at the finding only for servers of its own.
+ */
+function problemOf(secure: TLSSocket): string | null {
+  const { _handle: handle } = secure as { _handle?: { verifyError?(): Error | null | undefined } }
+  if (!handle?.verifyError) return 'the certificate cannot be verified'
+  return handle.verifyError()?.message ?? null
 }

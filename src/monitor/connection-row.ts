@@ -1,7 +1,7 @@
 // One connection of /connz: the fields, their order and their texts are those of nats-server.
 
 import { type KeptSubscription, shownUser } from '../link/closed.ts'
-import { certificateFields } from '../link/secured.ts'
+import { certificateFields, chainOf } from '../link/secured.ts'
 import type {
   Described,
   MonitoredClient,
@@ -149,7 +149,7 @@ function tlsFields(row: Row, withCertificates: boolean): object {
   return {
     tls_version: secured.version,
     tls_cipher_suite: secured.cipher,
-    ...(certificate ? { tls_peer_certs: [certificateFields(certificate)] } : {}),
+    ...(certificate ? { tls_peer_certs: chainOf(certificate).map(certificateFields) } : {}),
     ...(secured.isFirst ? { tls_first: true } : {}),
   }
 }

@@ -31,6 +31,28 @@ spec('client TLS', it => {
     }
   })
 
+  it('lets nobody in whose certificate another authority signed', async () => {
+    const [files, stranger] = [newCertificates(), newCertificates()]
+    const verify = `ca_file: "${files.ca}", verify: true }`
+    const server = await startServer(tlsOf(files).replace(/}$/, `, ${verify}`))
+    const servers = `localhost:${server.address.port}`
+    const visit = async ({ clientCert: certFile, clientKey: keyFile }: Certificates) => {
+      const tls = { caFile: files.ca, certFile, keyFile }
+      const client = await connect({ servers, tls, reconnect: false, timeout: 2000 })
+      await client.flush()
+      const [seen] = server.clients.values()
+      await client.close()
+      return seen?.certificate?.subject
+    }
+    try {
+      assert.is(await visit(files), 'CN=client')
+      assert.is(await visit(stranger).catch(() => 'refused'), 'refused')
+      assert.is(await visit(files), 'CN=client')
+    } finally {
+      server.close()
+    }
+  })
+
   it('drops a client that speaks in clear, and serves the next', async () => {
     const files = newCertificates()
     const server = await startServer(tlsOf(files))
