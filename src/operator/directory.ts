@@ -36,7 +36,7 @@ export interface DirectoryParts {
   readonly clock: Clock
   readonly log: Log
   /** Another token for this account than before. */
-  readonly changed: (account: string) => void
+  readonly changed: (account: string, jwt: string) => void
   readonly deleted: (account: string) => void
 }
 
@@ -179,7 +179,7 @@ export class Directory {
     } catch (error) {
       return (error as Error).message
     }
-    this.#parts.changed(account)
+    this.#parts.changed(account, jwt)
     return null
   }
 
@@ -252,7 +252,7 @@ export class Directory {
     const hash = hashOf(jwt)
     const isSame = known?.hash.equals(hash) ?? false
     this.#track(account, jwt, hash, status.mtimeMs)
-    if (tells && !isSame) this.#parts.changed(account)
+    if (tells && !isSame) this.#parts.changed(account, jwt)
   }
 
   async #read(account: string): Promise<string | null> {

@@ -144,7 +144,7 @@ export class Operator {
       deletes: settings.is === 'cache' ? 'hard' : settings.deletes,
       clock,
       log,
-      changed: account => void this.#changed(directory, account),
+      changed: (account, jwt) => this.#changed(account, jwt),
       deleted: account => this.accounts.remove(account),
     })
     return new DirectoryResolver({
@@ -159,10 +159,8 @@ export class Operator {
   }
 
   /** A file is another one now; only accounts in use mind. */
-  async #changed(directory: Directory, account: string): Promise<void> {
-    if (this.accounts.get(account) === undefined) return
-    const jwt = await directory.load(account)
-    if (jwt !== null) this.#update(account, jwt)
+  #changed(account: string, jwt: string): void {
+    if (this.accounts.get(account) !== undefined) this.#update(account, jwt)
   }
 
   #update(account: string, jwt: string): void {

@@ -1,13 +1,29 @@
+import { scratch } from '../support/directory.ts'
 import { startHub } from '../support/hub.ts'
 import type { NatsVersion } from '../support/peers.ts'
 import { startServer } from '../support/server.ts'
 import { spec } from '../support/spec.ts'
 import { operatorTalks } from './operators.ts'
+import { resolverTalks } from './resolvers.ts'
 
 spec('operator mode', it => {
   for (const { name, config, run } of operatorTalks) {
     it(name, async () => {
       const server = await startServer(config())
+      try {
+        await run(server.address.port)
+      } finally {
+        server.close()
+        await server.operator?.close()
+      }
+    })
+  }
+})
+
+spec('resolvers', it => {
+  for (const { name, config, run } of resolverTalks) {
+    it(name, async () => {
+      const server = await startServer(config(scratch('jwts')))
       try {
         await run(server.address.port)
       } finally {
@@ -24,6 +40,20 @@ for (const version of ['2.10', 'newest'] satisfies NatsVersion[]) {
       if (isNew && version === '2.10') continue
       it(name, async () => {
         const hub = await startHub({ version, conf: config() })
+        try {
+          await run(hub.port)
+        } finally {
+          await hub.stop()
+        }
+      })
+    }
+  })
+}
+for (const version of ['2.10', 'newest'] satisfies NatsVersion[]) {
+  spec(`resolvers with nats-server ${version}`, it => {
+    for (const { name, config, run } of resolverTalks) {
+      it(name, async () => {
+        const hub = await startHub({ version, conf: config(scratch('jwts')) })
         try {
           await run(hub.port)
         } finally {
