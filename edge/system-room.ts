@@ -39,7 +39,7 @@ export function newSystem(parts: SystemRoomParts): System | null {
     account,
     hasJetStream,
     domain: domain ?? '',
-    cluster: () => '',
+    cluster: () => server.options.cluster?.name ?? '',
     tracesSystem: () => server.options.trace_verbose,
     figures: () => parts.figures() ?? own.read(),
     jsz: query => parts.jsz(query),

@@ -107,8 +107,11 @@ function userOf({ identity, options: { nkey, user, token } }: SeenClient): strin
   return nkey || user || (token ? '[REDACTED]' : '')
 }
 
-/** `stoppedWallMs`: it is gone. Without, the block of a connection that has just come. */
-export function clientBlock(seen: Seen, stoppedWallMs: number | null): object {
+/**
+ * `stoppedWallMs`: it is gone; null: it has just come. `nameTag` is what the account is called
+ * besides.
+ */
+export function clientBlock(seen: Seen, nameTag: string, stoppedWallMs: number | null): object {
   const { id, host, account, user, name, lang, version, claims, kind, type, mqttClientId } = seen
   const text = (key: string, value: string) => (value === '' ? {} : { [key]: value })
   return {
@@ -123,7 +126,7 @@ export function clientBlock(seen: Seen, stoppedWallMs: number | null): object {
     ...(stoppedWallMs === null ? {} : ending(seen, stoppedWallMs)),
     ...text('jwt', claims?.jwt ?? ''),
     ...text('issuer_key', claims?.issuerKey ?? ''),
-    ...text('name_tag', claims?.nameTag || account),
+    ...text('name_tag', nameTag),
     ...(claims && claims.tags.length > 0 ? { tags: claims.tags } : {}),
     kind,
     ...text('client_type', type),

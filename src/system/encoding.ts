@@ -14,7 +14,7 @@ export interface Encoded {
 /** `headers`: the header block of the request. */
 export function encodingFor(headers: Buffer): Encoding {
   if (headers.length === 0) return 'plain'
-  const accepts = headerOf(headers, 'accept-encoding')
+  const accepts = headerOf(headers, 'accept-encoding').toLowerCase()
   if (accepts === '') return 'plain'
   if (/snappy|s2/.test(accepts)) return 'snappy'
   return accepts.includes('gzip') ? 'gzip' : 'identity'
@@ -33,15 +33,12 @@ export function encode(plain: Buffer, encoding: Encoding): Encoded {
   }
 }
 
-/** The first value of a header, in lower case; '' = there is none. */
+/** The first value of a header; its name in lower case. '' = there is none. */
 export function headerOf(headers: Buffer, name: string): string {
-  for (const line of headers.toString('latin1').split('\r\n').slice(1)) {
+  for (const line of headers.toString().split('\r\n').slice(1)) {
     const colon = line.indexOf(':')
     if (colon < 0 || line.slice(0, colon).trim().toLowerCase() !== name) continue
-    return line
-      .slice(colon + 1)
-      .trim()
-      .toLowerCase()
+    return line.slice(colon + 1).trim()
   }
   return ''
 }

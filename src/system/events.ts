@@ -7,7 +7,7 @@ import { timeText } from '../monitor/json.ts'
 import { clientBlock, type Seen } from './client-block.ts'
 import type { Header } from './header.ts'
 import type { SystemHost } from './host.ts'
-import { accountStat } from './views.ts'
+import { accountStat, nameTag } from './views.ts'
 import type { Voice } from './voice.ts'
 
 /** An account with connections says how many it has at least this often. */
@@ -48,7 +48,7 @@ export class Events {
     this.#voice.say(subject, {
       ...this.#head('client_connect'),
       server: this.#header.next(),
-      client: clientBlock(seen, null),
+      client: clientBlock(seen, nameTag(this.#host, seen.account), null),
     })
   }
 
@@ -92,7 +92,7 @@ export class Events {
     return {
       ...this.#head('client_disconnect'),
       server: this.#header.next(),
-      client: clientBlock(seen, this.#host.clock.wallMs()),
+      client: clientBlock(seen, nameTag(this.#host, seen.account), this.#host.clock.wallMs()),
       sent: { msgs: seen.inMsgs, bytes: seen.inBytes },
       received: { msgs: seen.outMsgs, bytes: seen.outBytes },
       reason,

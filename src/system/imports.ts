@@ -18,6 +18,7 @@ import type { Answers } from './answers.ts'
 import type { SystemHost } from './host.ts'
 import { type Request, requestBytesMax, type Requests } from './requests.ts'
 import { userInfo } from './user-info.ts'
+import { nameTag } from './views.ts'
 import type { Voice } from './voice.ts'
 
 /** Subject in the account, and the name behind `$SYS.REQ.ACCOUNT.<account>.`. */
@@ -183,7 +184,8 @@ export class AccountImports {
     // Since it asked, it may have logged in as somebody else.
     if (client.account !== account) return
     const nowMs = this.#host.clock.wallMs()
-    this.#answers.answer(request, anything, () => userInfo(client, nowMs), account)
+    const tag = nameTag(this.#host, account.name)
+    this.#answers.answer(request, anything, () => userInfo(client, tag, nowMs), account)
   }
 }
 

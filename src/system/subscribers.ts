@@ -11,6 +11,7 @@ import type { LocalSink, Message, Sink, Subscription } from '../message.ts'
 import { covers, hasWildcard, isPattern } from '../subject/subject.ts'
 import { toJson } from '../monitor/json.ts'
 import type { Answers } from './answers.ts'
+import { headerOf } from './encoding.ts'
 import type { SystemHost } from './host.ts'
 import type { RequestShape } from './options.ts'
 import type { Request } from './requests.ts'
@@ -53,7 +54,7 @@ export class Subscribers {
   /** The body is a subject, with a blank and a queue group if one is meant. */
   answer(request: Request): void {
     const [subject = '', queue = ''] = request.body.trim().split(/\s+/)
-    const { account } = this.#host
+    const account = this.#askedAbout(request)
     const here = count(account, subject, queue)
     if (this.#others() === 0 || this.#open.size >= openMax) {
       return this.#answers.count(request, here)
@@ -61,6 +62,17 @@ export class Subscribers {
     this.#ask({ acc: account.name, subject, ...queueField(queue) }, more => {
       this.#answers.count(request, here + more)
     })
+  }
+
+  /**
+   * The account that the request came from: a client of this server is known, of others the header
+   * tells that a service import adds.
+   */
+  #askedAbout({ asker, headers }: Request): Account {
+    const { account, accounts } = this.#host
+    if (asker instanceof Client) return asker.account ?? account
+    const name = accountIn(headerOf(headers, 'nats-request-info'))
+    return accounts.get(name) ?? account
   }
 
   /** Another server asks what there is here; silent when nobody is in the account. */
@@ -99,6 +111,15 @@ export class Subscribers {
     account.subscribe(subscription)
     const payload = Buffer.from(toJson(body, 0))
     this.#voice.send(account, '$SYS.REQ.ACCOUNT.NSUBS', payload, undefined, inbox)
+  }
+}
+
+function accountIn(info: string): string {
+  try {
+    const { svc, acc } = JSON.parse(info) ?? {}
+    return String(svc || acc || '')
+  } catch {
+    return ''
   }
 }
 

@@ -7,12 +7,14 @@ import type { Client } from '../link/client.ts'
 
 const nsPerMs = 1_000_000
 
-export function userInfo({ identity }: Client, nowWallMs: number): object {
+/** `accountTag` is what its account is called besides. */
+export function userInfo({ identity }: Client, accountTag: string, nowWallMs: number): object {
   const { user = '', account = '', permissions, claims, expiresWallMs } = identity ?? nobody
   return {
     user,
     account,
-    account_name: claims?.nameTag || account,
+    account_name: accountTag,
+    ...(claims?.nameTag ? { user_name: claims.nameTag } : {}),
     ...(permissions ? { permissions: permissionsBlock(permissions) } : {}),
     ...(expiresWallMs === undefined ? {} : { expires: leftNs(expiresWallMs - nowWallMs) }),
   }

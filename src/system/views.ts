@@ -123,7 +123,12 @@ export const serverViews: Readonly<Record<string, View>> = {
   },
   GATEWAYZ: {
     type: 'GatewayzEventOptions',
-    fields: { name: text('gw_name'), accounts: flag('accs'), account_name: text('acc_name') },
+    fields: {
+      name: text('gw_name'),
+      accounts: flag('accs'),
+      account_name: text('acc_name'),
+      ...subscriptionFields,
+    },
     show: (host, { query }) => gatewayz(host.sources.server, query, now(host)),
   },
   LEAFZ: leafzView,
@@ -233,6 +238,11 @@ function statzOf(
   const isWanted = new Set(wanted)
   const rows = all.account_statz.filter(({ acc }) => isWanted.size === 0 || isWanted.has(acc))
   return rows.length === 0 && !query.bool('unused') ? null : { ...all, account_statz: rows }
+}
+
+/** What the account's JWT calls it, or its own name. */
+export function nameTag({ sources }: SystemHost, account: string): string {
+  return sources.accountFacts?.(account)?.nameTag || account
 }
 
 /** The row of one account; null: there is no such account. */

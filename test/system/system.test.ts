@@ -254,6 +254,33 @@ spec('system account: who may what', it => {
       await a.sync()
     }))
 
+  it('subscribers are counted in the account of the client, whatever its header says', () =>
+    inRoom(async room => {
+      const [a, system] = [await room.login('a'), await room.login('s')]
+      a.send('SUB foo 1\r\nSUB foo 2\r\n')
+      await a.sync()
+      const lying = { headers: 'Nats-Request-Info: {"acc":"A"}' }
+      const own = await ask(system, '$SYS.DEBUG.SUBSCRIBERS', 'foo', lying)
+      assert.is(own?.bytes.toString(), '0')
+      // What comes by a service import says itself whose it is.
+      const answers: string[] = []
+      const sink: LocalSink = {
+        remote: false,
+        deliver: message => void answers.push(textOf(message)),
+      }
+      room.server.account('$SYS').subscribe(newSubscription('in', sink))
+      const request = {
+        subject: '$SYS.DEBUG.SUBSCRIBERS',
+        reply: 'in',
+        payload: Buffer.from('foo'),
+      }
+      const headers = Buffer.from('NATS/1.0\r\nNats-Request-Info: {"acc":"A"}\r\n\r\n')
+      const origin: Origin = { kind: 'account', sink: null, echo: true, permissions: null }
+      post(room.server.account('$SYS'), origin, { ...request, headers })
+      while (answers.length === 0) await turn()
+      assert.equal(answers, ['2'])
+    }))
+
   it('without a system account there is none of it', () =>
     inRoom(async room => {
       assert.is(room.system, null)

@@ -231,6 +231,48 @@ export const systemTalks: readonly SystemTalk[] = [
     },
   },
   {
+    name: 'requests with every field there is, as the nats CLI writes them',
+    run: async port => {
+      const system = await login(port, 's')
+      const shown = { subscriptions: false, subscriptions_detail: false }
+      const page = { offset: 0, limit: 1024 }
+      const connz = {
+        sort: 'cid',
+        auth: true,
+        ...shown,
+        ...page,
+        cid: 0,
+        mqtt_client: '',
+        state: 0,
+      }
+      const health = { 'js-enabled': false, 'js-enabled-only': false, 'js-server-only': false }
+      const jsz = {
+        accounts: true,
+        streams: true,
+        consumer: true,
+        config: true,
+        leader_only: false,
+      }
+      const rows: readonly (readonly [string, object])[] = [
+        ['VARZ', {}],
+        ['CONNZ', { ...connz, user: '', acc: '', filter_subject: '' }],
+        ['CONNZ', { ...connz, sort: '', state: 2 }],
+        ['SUBSZ', { ...page, subscriptions: true }],
+        ['ROUTEZ', shown],
+        ['GATEWAYZ', { name: '', accounts: false, account_name: '', ...shown }],
+        ['LEAFZ', { subscriptions: false, account: '' }],
+        ['ACCOUNTZ', { account: '' }],
+        ['JSZ', { ...jsz, ...page, raft: false }],
+        ['HEALTHZ', { ...health, account: '', stream: '', details: false }],
+      ]
+      for (const [name, body] of rows) {
+        const { json } = (await ask(system, `$SYS.REQ.SERVER.PING.${name}`, body))!
+        assert.equal([name, json.error, typeof json.data], [name, undefined, 'object'])
+      }
+      system.close()
+    },
+  },
+  {
     name: 'what is wrong with a request is said',
     run: async port => {
       const system = await login(port, 's')
