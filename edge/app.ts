@@ -82,6 +82,7 @@ class App {
       turn: new Turn(),
       productVersion: parts.productVersion,
       configFile: flags.config === undefined ? null : `${flags.config} (${config.digest})`,
+      configDigest: () => this.#config.digest,
       reload: () => this.#reload(),
     })
     this.#duck = new LameDuck({

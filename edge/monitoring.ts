@@ -13,6 +13,7 @@ import { claimFacts, operatorFacts } from '../src/operator/view.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
 import type { Server } from '../src/server/server.ts'
 import type { System } from '../src/system/system.ts'
+import { type CertificateFiles, Certificates } from './certificates.ts'
 import { roomFamilies } from './metrics.ts'
 import type { Connection } from './mqtt/connection.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
@@ -33,10 +34,13 @@ export interface MonitoredRooms {
   readonly health: HealthSource
   readonly system: System | null
   readonly configLoadedWallMs: number
+  /** null: there is no file. */
+  readonly configDigest: string | null
 }
 
 export function sourcesOf(rooms: MonitoredRooms): Sources {
   const nothing = { inMsgs: 0, inBytes: 0, outMsgs: 0, outBytes: 0 }
+  const certificates = new Certificates()
   return {
     server: rooms.server,
     mqttClients: () => mqttClients(rooms.mqtt),
@@ -57,9 +61,21 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
         remotes: rooms.server.options.leafnodes.remotes.length,
       }),
     configLoadedWallMs: () => rooms.configLoadedWallMs,
+    configDigest: () => rooms.configDigest ?? '',
+    certificateEnds: () => certificates.ends(certificateFiles(rooms), rooms.configLoadedWallMs),
     accountFacts: name => accountFacts(rooms, name),
     operators: () => rooms.server.operator && operatorFacts(rooms.server.operator),
     pinnedAccountFails: () => rooms.server.operator?.login.pinnedFails ?? 0,
+  }
+}
+
+function certificateFiles({ server, mqtt }: MonitoredRooms): CertificateFiles {
+  const { tls, websocket, leafnodes } = server.options
+  return {
+    server: tls?.cert_file ?? null,
+    leaf: leafnodes.tls?.cert_file ?? null,
+    mqtt: mqtt?.options.tls?.cert_file ?? null,
+    websocket: websocket?.tls?.cert_file ?? null,
   }
 }
 

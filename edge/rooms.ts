@@ -42,6 +42,8 @@ export interface RoomsParts {
   readonly turn: Turn
   readonly productVersion: string
   readonly configFile: string | null
+  /** Of the config as it is now; null: there is no file. */
+  configDigest(): string | null
   /** Reads the config file again; why not, or null. */
   reload(): string | null
 }
@@ -142,6 +144,10 @@ export class Rooms {
     }
     this.configLoadedWallMs = this.#parts.clock.wallMs()
     void this.#refuseStreams()
+  }
+
+  get configDigest(): string | null {
+    return this.#parts.configDigest()
   }
 
   /** What the ports file shows. */

@@ -26,7 +26,7 @@ const onlyTheirs: readonly (readonly [RegExp, string])[] = [
   [/\.config\.sync_interval$/, 'we sync always and say so'],
   [/^varz\.(git_commit|gomemlimit)$/, 'of a Go program'],
   [/^varz\.disk_io_wait_stats/, 'of Go: no thread waits for a disk here'],
-  [/^varz\.(config_digest|feature_flags)/, 'there are no feature flags; a config has its digest'],
+  [/^varz\.feature_flags/, 'there are none'],
   [/^varz\.(cluster|leaf|gateway)\.write_(deadline|timeout)$/, 'not settable by kind'],
   [/^varz\.write_timeout$/, 'there is one way to end a write that takes too long'],
   [/\.config\.strict$/, 'requests are read as 2.10 reads them'],
