@@ -6,6 +6,7 @@ import { connectAsync } from 'mqtt'
 import * as assert from 'uvu/assert'
 import { startEdge } from '../support/edge.ts'
 import { startHub } from '../support/hub.ts'
+import { account, configOf, enter, system } from '../support/operators.ts'
 import { freePort } from '../support/ports.ts'
 import { spec } from '../support/spec.ts'
 import { dial, dialClient, type Talk } from '../support/talk.ts'
@@ -17,7 +18,7 @@ const accounts = `accounts {
   A { jetstream: enabled, users: [ { user: a, password: a } ] }
 }`
 
-const system = (port: number) => dialClient(port, { user: 's', pass: 's' })
+const systemTalk = (port: number) => dialClient(port, { user: 's', pass: 's' })
 
 async function listen(talk: Talk, ...subjects: string[]): Promise<void> {
   for (const subject of subjects) talk.send(`SUB ${subject} ${subject}\r\n`)
@@ -31,7 +32,7 @@ const describe = ({ client, reason }: Json) => {
 
 /** An MQTT client that comes and goes, one that is refused, and a browser. */
 async function others(port: number, mqttPort: number, wsPort: number): Promise<string[]> {
-  const talk = await system(port)
+  const talk = await systemTalk(port)
   const server = await dial(port)
   const { server_id: id } = await server.info()
   server.close()
@@ -81,12 +82,35 @@ spec('system events', it => {
     }
   })
 
+  it('bring what a JWT says of a user, and each hears of himself', async () => {
+    const user = account.user({}, { name: 'sensor', tags: ['roof'] })
+    const watcher = system.user()
+    const run = async (port: number) => {
+      const talk = await enter(port, watcher)
+      await listen(talk, `$SYS.ACCOUNT.${account.publicKey}.CONNECT`)
+      const client = await enter(port, user)
+      const { json } = await next(talk, `$SYS.ACCOUNT.${account.publicKey}.CONNECT`)
+      const { start: _, host: _host, id: _id, ...rest } = json.client
+      const info = (await ask(client, '$SYS.REQ.USER.INFO'))?.json.data
+      for (const one of [talk, client]) one.close()
+      return JSON.stringify([rest, info])
+    }
+    const edge = await startEdge({ conf: configOf() })
+    const hub = await startHub({ version: 'newest', conf: configOf() })
+    try {
+      assert.is(await run(edge.port), await run(hub.port))
+    } finally {
+      await edge.stop()
+      await hub.stop()
+    }
+  })
+
   it('tell of leaf nodes, and joined system accounts answer together', async () => {
     const leafPort = await freePort()
     const edge = await startEdge({
       conf: `leafnodes { listen: "127.0.0.1:${leafPort}" }\n${accounts.replace('jetstream: enabled,', '')}`,
     })
-    const talk = await system(edge.port)
+    const talk = await systemTalk(edge.port)
     await listen(talk, '$SYS.ACCOUNT.A.CONNECT', '$SYS.ACCOUNT.A.LEAFNODE.CONNECT')
     const remote = (user: string, account: string) =>
       `{ url: "nats-leaf://${user}:${user}@127.0.0.1:${leafPort}", account: "${account}" }`
@@ -136,7 +160,7 @@ spec('system requests to the process', (it, hooks) => {
 
   it('read the config again as SIGHUP does', async () => {
     const edge = await started
-    const talk = await system(edge.port)
+    const talk = await systemTalk(edge.port)
     appendFileSync(edge.conf, '\nmax_payload: 70000\n')
     assert.is((await reload(talk)).error, undefined)
     const client = await dial(edge.port)
@@ -154,7 +178,7 @@ spec('system requests to the process', (it, hooks) => {
   })
 
   it('take a profile of the processor', async () => {
-    const talk = await system((await started).port)
+    const talk = await systemTalk((await started).port)
     const body = { name: 'cpu', duration: 50_000_000 }
     const { json } = (await ask(talk, '$SYS.REQ.SERVER.PING.PROFILEZ', body))!
     const profile = JSON.parse(Buffer.from(json.data.profile, 'base64').toString())
@@ -164,7 +188,7 @@ spec('system requests to the process', (it, hooks) => {
 
   it('hear that it stops', async () => {
     const edge = await started
-    const talk = await system(edge.port)
+    const talk = await systemTalk(edge.port)
     await listen(talk, '$SYS.SERVER.*.SHUTDOWN')
     const { json } = (await ask(talk, '$SYS.REQ.SERVER.PING.IDZ'))!
     const stopped = edge.stop()
