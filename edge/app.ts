@@ -217,7 +217,7 @@ class App {
     this.#rooms.reload(options)
     this.#writePorts(options)
     this.#tellProblems()
-    for (const text of changes.texts) this.#log.info(`Reloaded: ${text}`)
+    for (const text of changes.texts) this.#log.info(text)
     return null
   }
 }

@@ -2,6 +2,7 @@
 // own that names the product.
 
 import { createHash } from 'node:crypto'
+import { isHash } from '../src/account/hashes.ts'
 import type { Server } from '../src/server/server.ts'
 import type { EdgeOptions } from './options.ts'
 
@@ -28,12 +29,26 @@ export function bannerLines(
   info(`  Name:     ${server.name}`)
   if (options.jetstream) info(`  Node:     ${nodeHash(server.name)}`)
   info(`  ID:       ${server.id}`)
+  if (hasPlainPasswords(options)) {
+    warn('Plaintext passwords detected, use nkeys or bcrypt')
+  }
   if (configFile !== null) info(`Using configuration file: ${configFile}`)
   if (options.cluster) {
     warn('The cluster block has no effect yet: routes are not served; use leafnodes.remotes')
   }
   if (!options.no_system_account) debug('Created system account: "$SYS"')
   return lines
+}
+
+/** Of clients; a password in a file or on a command line is read by more people than one thinks. */
+function hasPlainPasswords({ authorization, accounts }: EdgeOptions): boolean {
+  const isPlain = (secret: string | null | undefined) => secret != null && !isHash(secret)
+  const users = [
+    ...(authorization?.users ?? []),
+    ...[...(accounts?.values() ?? [])].flatMap(account => account.users),
+  ]
+  if (isPlain(authorization?.password) || isPlain(authorization?.token)) return true
+  return users.some(({ password }) => isPlain(password))
 }
 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

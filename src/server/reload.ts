@@ -3,11 +3,12 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Block, OptionRow } from './option.ts'
+import { fieldOf, placeInOrder, reloadLines, shownValue } from './reload-text.ts'
 
 export type Changes =
   | {
       readonly is: 'allowed'
-      /** One log line each: `<key> = <value>`, without secrets. */
+      /** Lines for the log, without secrets: `Reloaded: <key> = <value>`. */
       readonly texts: readonly string[]
     }
   | { readonly is: 'refused'; readonly text: string }
@@ -25,23 +26,46 @@ function compare(
   path: string,
   texts: string[],
 ): string | null {
-  for (const [name, row] of Object.entries(block)) {
+  const rows = Object.entries(block)
+  if (path === '') rows.sort(([a], [b]) => placeInOrder(a) - placeInOrder(b))
+  for (const [name, row] of rows) {
     const old = optionOf(before, name)
     const now = optionOf(after, name)
-    if (isDeepStrictEqual(old, now)) continue
+    const isRenewed = path === '' && name === 'tls' && isMap(now)
+    if (isDeepStrictEqual(old, now) && !isRenewed) continue
     const full = path === '' ? name : `${path}.${name}`
     if (row.type !== 'unsupported' && row.type !== 'ignored' && row.reloadable) {
-      texts.push(isPublic(row, path, now) ? `${full} = ${now}` : full)
+      texts.push(...linesOf(row, path, name, now, old))
     } else if (row.type === 'block' && isMap(old) && isMap(now)) {
       const refused = compare(row.block, old, now, full, texts)
       if (refused !== null) return refused
     } else {
-      const field = ('field' in row ? row.field : undefined) ?? goName(full)
-      const what = isPublic(row, path, now) ? `${field}: old=${old}, new=${now}` : field
-      return `config reload not supported for ${what}`
+      return `config reload not supported for ${refusal(row, path, name, now, old)}`
     }
   }
   return null
+}
+
+function linesOf(row: OptionRow, path: string, name: string, now: unknown, old: unknown) {
+  const lines = path === '' ? reloadLines(name, now, old) : null
+  if (lines !== null) return lines
+  const full = path === '' ? name : `${path}.${name}`
+  return [`Reloaded: ${isPublic(row, path, now) ? `${full} = ${now ?? ''}` : full}`]
+}
+
+function refusal(row: OptionRow, path: string, name: string, now: unknown, old: unknown): string {
+  const full = path === '' ? name : `${path}.${name}`
+  const field = ('field' in row ? row.field : undefined) ?? fieldName(path, name, full)
+  const isPort = name === 'http' || name === 'https'
+  if (!isPort && (!isPublic(row, path, now) || isMap(old))) return field
+  return `${field}: old=${shownValue(name, old)}, new=${shownValue(name, now)}`
+}
+
+/** The field of the block at the top, and the option within it by its name in the file. */
+function fieldName(path: string, name: string, full: string): string {
+  if (path === '') return fieldOf(name) ?? goName(name)
+  const top = path.split('.', 1)[0] as string
+  return `${fieldOf(top) ?? goName(top)}.${full.slice(top.length + 1)}`
 }
 
 function optionOf(options: object, name: string): unknown {

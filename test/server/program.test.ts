@@ -220,7 +220,7 @@ spec('signals', it => {
     const edge = await startEdge({ conf: 'max_payload: 1024' })
     const text = readFileSync(edge.conf, 'utf8').replace('1024', '2048')
     for (const [more, why] of [
-      ['max_subscriptions: 5', 'config reload not supported for MaxSubscriptions: old=0, new=5'],
+      ['max_subscriptions: 5', 'config reload not supported for MaxSubs: old=0, new=5'],
       ['nope: 5', 'unknown field "nope"'],
       ['tls { cert_file: /nope, key_file: /nope }', 'error parsing X509 certificate/key pair'],
       ['logfile: /nope/a.log', '/nope/a.log'],

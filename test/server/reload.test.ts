@@ -24,7 +24,7 @@ spec('reload', it => {
   it('allows what may change, and shows its value', () => {
     assert.equal(changes('', 'debug: true\nmax_payload: 2MB'), {
       is: 'allowed',
-      texts: ['max_payload = 2097152', 'debug = true'],
+      texts: ['Reloaded: debug = true', 'Reloaded: max_payload = 2097152'],
     })
   })
   it('finds nothing in the same config', () => {
@@ -33,7 +33,7 @@ spec('reload', it => {
   })
   it('shows no value of a block', () => {
     const result = changes('authorization { token: a }', 'authorization { token: s3cret }')
-    assert.equal(result, { is: 'allowed', texts: ['authorization'] })
+    assert.equal(result, { is: 'allowed', texts: ['Reloaded: authorization token'] })
   })
   it('refuses everything for one option that needs a restart', () => {
     assert.equal(changes('port: 4222', 'debug: true\nport: 4223'), {
@@ -43,12 +43,12 @@ spec('reload', it => {
     const leaf = (version: string) => `leafnodes { port: -1, min_version: "${version}" }`
     assert.equal(changes(leaf('2.9.0'), leaf('2.10.0')), {
       is: 'refused',
-      text: 'config reload not supported for Leafnodes.minVersion',
+      text: 'config reload not supported for LeafNode.min_version',
     })
   })
   it('takes hubs that come and go, without their secrets', () => {
     const leaf = (url: string) => `leafnodes { remotes: [{url: "nats://u:pass@${url}"}] }`
-    const allowed = { is: 'allowed', texts: ['leafnodes.remotes'] }
+    const allowed = { is: 'allowed', texts: ['Reloaded: leafnodes.remotes'] }
     assert.equal(changes(leaf('a'), leaf('b')), allowed)
     assert.equal(changes('', leaf('b')), allowed)
   })
