@@ -143,7 +143,8 @@ function ownOf({ authorization }: LeafnodesOptions): Partial<Authorization> | nu
   else if (nkey !== null) add(nkey, null, account)
   else for (const one of list) add(one.user, one.password, one.account)
   if (users.size === 0) return null
-  return { users, hasNkeys: nkey !== null, token: '', noAuthUser: null, openAccount: null }
+  const nobody = { noAuthUser: null, openAccount: null, operator: null }
+  return { users, hasNkeys: nkey !== null, token: '', ...nobody }
 }
 
 /** TLS before INFO, where the block can say so. */

@@ -1,7 +1,13 @@
 // Leaf nodes that come to us: real servers of every version and our own, as spokes, as hubs that
 // dial, and in chains. What is expected of ours is expected of the real hub too.
 
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect, credsAuthenticator } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
+import { scratch } from '../support/directory.ts'
+import { until } from '../support/edge-leaf.ts'
+import { newOperator } from '../support/jwt.ts'
 import { asked, type Kind, kinds, linked, leafz, remoteTo, withNodes } from '../support/spokes.ts'
 import { spec } from '../support/spec.ts'
 
@@ -56,4 +62,56 @@ spec('leaf listener', it => {
         assert.is(await asked(atNode, 'at.hub', 'up'), 'up')
       }))
   }
+
+  for (const [hubKind, spokeKind] of [...pairs.slice(0, 4), ['2.15', 'ours'] as const]) {
+    it(`knows spoke ${spokeKind} at hub ${hubKind} by its JWT`, () =>
+      withNodes(async (start, client) => {
+        const operator = newOperator()
+        const conf = operator.conf
+        const hub = await start({ kind: hubKind, name: 'hub', leaf: true, conf })
+        const limits = { pub: { allow: ['up.>'] }, sub: { allow: ['down.>', '_INBOX.>'] } }
+        const file = credsFile(operator.creds(limits))
+        const remotes = [remoteTo(hub, `credentials: "${file}"`)]
+        const spoke = await start({ kind: spokeKind, name: 'spoke', remotes })
+        await linked(hub)
+        const nats = await client(spoke)
+        const atHub = await connect({
+          servers: hub.url,
+          reconnect: false,
+          authenticator: credsAuthenticator(Buffer.from(operator.creds())),
+        })
+        try {
+          const heard: string[] = []
+          atHub.subscribe('>', { callback: (_, m) => void heard.push(m.subject) })
+          nats.subscribe('down.x', { callback: (_, m) => void m.respond('ok') })
+          nats.subscribe('else', { callback: () => undefined })
+          await atHub.flush()
+          await until(() => {
+            for (const subject of ['else', 'down.y', 'up.a']) nats.publish(subject)
+            return heard.includes('up.a')
+          })
+          assert.not.ok(heard.some(subject => subject === 'else' || subject === 'down.y'))
+          const [row] = await leafz(hub)
+          const subjects = JSON.stringify(row?.subscriptions_list)
+          assert.ok(subjects.includes('"down.x"'))
+          assert.not.ok(subjects.includes('"else"'))
+        } finally {
+          await atHub.close()
+        }
+        // Another one's creds, and none, are of no use.
+        const stranger = credsFile(newOperator().creds())
+        const other = await start({
+          kind: 'ours',
+          name: 'stranger',
+          remotes: [remoteTo(hub, `credentials: "${stranger}"`)],
+        })
+        await other.process.waitFor('Authorization Violation')
+      }))
+  }
 })
+
+function credsFile(text: string): string {
+  const file = join(scratch('creds'), 'spoke.creds')
+  writeFileSync(file, text)
+  return file
+}
