@@ -6,7 +6,7 @@ import { isOperatorMode } from '../src/server/operator-rules.ts'
 import { serverBlock } from '../src/server/options.ts'
 import { globalAccountName, systemAccountName } from '../src/account/account.ts'
 import type { Flags } from '../src/server/flags.ts'
-import { leafAccounts } from '../src/server/leafnode-options.ts'
+import { leafAccounts, leafProblems } from '../src/server/leafnode-options.ts'
 import { mqttBlock } from './mqtt/options.ts'
 import { schedulesRow } from './schedule/options.ts'
 import { serialRow } from './serial/options.ts'
@@ -46,10 +46,12 @@ export function edgeProblems(options: EdgeOptions): readonly string[] {
   const { accounts } = options
   if (accounts === null) return problems
   const known = [globalAccountName, systemAccountName, ...accounts.keys()]
+  const ofLeafs = leafAccounts(options.leafnodes)
   for (const name of new Set(namedAccounts(options))) {
-    if (!known.includes(name)) problems.push(`cannot find local account "${name}"`)
+    if (known.includes(name) || ofLeafs.includes(name)) continue
+    problems.push(`cannot find local account "${name}"`)
   }
-  return problems
+  return [...problems, ...leafProblems(options.leafnodes, known)]
 }
 
 /**

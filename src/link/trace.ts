@@ -42,7 +42,7 @@ function bodyBytes({ bodyStart, payloadEnd }: Message): number {
 }
 
 /** The payload quoted as Go quotes it, cut after `bytesMax` (0 = whole). */
-function tracePayload(message: Message, bytesMax: number): string {
+export function tracePayload(message: Message, bytesMax: number): string {
   const payload = payloadOf(message)
   const isCut = bytesMax > 0 && payload.length > bytesMax
   const shown = isCut ? payload.subarray(0, bytesMax) : payload

@@ -284,6 +284,17 @@ export function leafAccounts({ authorization, remotes }: LeafnodesOptions): read
   ]
 }
 
+/** Accounts that the block names and nobody knows, in nats-server's words. */
+export function leafProblems(options: LeafnodesOptions, known: readonly string[]): string[] {
+  const own = leafAccounts({ ...options, remotes: [] })
+  const remotes = options.remotes.map(remote => remote.account)
+  const problem = (names: readonly string[], where: string) =>
+    [...new Set(names)]
+      .filter(name => !known.includes(name))
+      .map(name => `cannot find local account "${name}" specified in leafnode ${where}`)
+  return [...problem(own, 'authorization'), ...problem(remotes, 'remote')]
+}
+
 /** The rules between the options of the block. */
 export function verifyLeafnodes(value: LeafnodesOptions, node: ConfNode, report: Report): void {
   verifyListener(value, node, report)

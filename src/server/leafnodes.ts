@@ -2,6 +2,7 @@
 // and its listener.
 
 import type { TLSSocketOptions } from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 import { globalAccountName } from '../account/account.ts'
 import type { Authorization, User } from '../account/authenticate.ts'
 import type { LeafIdentity } from '../link/leaf/handshake.ts'
@@ -21,6 +22,10 @@ export interface LeafRoom {
   reload(options: LeafnodesOptions): void
   /** `leaf` of /varz. */
   varz(): object
+  /** Where we listen, as other members of our cluster may tell it; null: nowhere. */
+  readonly url: string | null
+  /** Where the other members of our cluster listen: our spokes are told. */
+  setOtherUrls(urls: readonly string[]): void
 }
 
 /** null when the block asks for nothing. `isOpen`: leaf nodes come in another way (WebSocket). */
@@ -35,7 +40,7 @@ export function newLeafRoom(
   let tls: TLSSocketOptions | null = options.tls && secureOptions(options.tls)
   const identity = identityOf(server, jetstream?.domain ?? '', jetstream !== null)
   const info = (): LeafInfo => infoOf(server, listener, options, otherUrls)
-  const otherUrls: string[] = []
+  let otherUrls: readonly string[] = []
   const timeoutMs = options.authorization?.timeout ?? (options.tls?.timeout ?? 1000) + 1000
   const door = {
     authenticate: (credentials: Parameters<Server['authenticate']>[0], peer: Peer) => {
@@ -92,12 +97,24 @@ export function newLeafRoom(
       tls = renewedOptions(after.tls, tls, log)
       nodes.reload(after.remotes)
     },
+    get url() {
+      return listener && urlOf(listener.told)
+    },
+    setOtherUrls: urls => {
+      const news = [...new Set(urls)].slice(0, otherUrlsMax).sort()
+      if (isDeepStrictEqual(news, otherUrls)) return
+      otherUrls = news
+      if (!options.no_advertise) nodes.sendNews()
+    },
     varz: () => ({
       ...listenerView(options, listener, timeoutMs),
       ...remotesView(options.remotes),
     }),
   }
 }
+
+/** Members of a cluster whose addresses are told. */
+const otherUrlsMax = 256
 
 type Peer = Parameters<Server['authenticate']>[2]
 
@@ -125,9 +142,12 @@ function infoOf(
   const { tls } = options
   const way = { address, authorization: server.authorization, tls, advertise: null }
   const { connect_urls, ldm, auth_required, ...info } = server.info(way)
-  const { host, port } = address
-  const own = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const own = urlOf(address)
   return { ...info, leafnode_urls: options.no_advertise ? [own] : [own, ...others] }
+}
+
+function urlOf({ host, port }: { host: string; port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** The block's own users when it has any, else the server's. */

@@ -17,12 +17,12 @@ export interface LeafDoor {
 }
 
 /** `leaf` stands inside `leafnodes { … }` beside `listen`. */
-export async function openDoor(leaf = '', conf = ''): Promise<LeafDoor> {
+export async function openDoor(leaf = '', conf = '', traceOn = false): Promise<LeafDoor> {
   const lines: string[] = []
   const line = (text: string) => void lines.push(text)
   const log: Log = {
     debugOn: false,
-    traceOn: false,
+    traceOn,
     ...{ info: line, warn: line, error: line, debug: line, trace: line },
   }
   const options = optionsOf(`leafnodes { listen: "127.0.0.1:-1"\n${leaf} }\n${conf}`)

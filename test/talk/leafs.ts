@@ -380,6 +380,27 @@ export const leafTalks: readonly LeafTalk[] = [
     },
   },
   {
+    name: 'lets a spoke answer what it was asked, once',
+    config: `accounts { A { users: [
+      { user: leaf, password: pw, permissions: {
+        publish: ["up"], subscribe: ["ask"], allow_responses: true } }
+      { user: a, password: pw } ] } }`,
+    since: '2.15',
+    run: async (port, clientPort) => {
+      const talk = await spokeOf(port, { user: 'leaf', pass: 'pw', remote_account: 'A' })
+      talk.send('LS+ ask\r\n')
+      await settled(talk)
+      const client = await dialClient(clientPort, { user: 'a', pass: 'pw' })
+      client.send('SUB answer.* 1\r\nPUB ask answer.7 0\r\n\r\n')
+      await past(talk, 'LMSG ask answer.7 0\r\n\r\n')
+      talk.send('LMSG answer.7 2\r\nok\r\n')
+      await client.expect('MSG answer.7 1 2\r\nok\r\n')
+      talk.send('LMSG answer.7 2\r\nno\r\n')
+      await ends(talk, '-ERR \'Permissions Violation for Publish to "answer.7"\'\r\n')
+      client.close()
+    },
+  },
+  {
     name: 'sends a spoke only what it may have, and wants to have',
     config: users,
     run: async (port, clientPort) => {

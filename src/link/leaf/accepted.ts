@@ -23,7 +23,8 @@ import { Expiry } from '../../base/expiry.ts'
 import { claimOf } from '../handshake.ts'
 import type { ClientSocket } from '../socket.ts'
 import { isRecord, type LeafIdentity } from './handshake.ts'
-import { Leaf, type LeafContext, type LeafWrites } from './leaf.ts'
+import { Leaf } from './leaf.ts'
+import type { LeafContext, LeafWrites } from './terms.ts'
 import { LeafPermissions } from './permissions.ts'
 import {
   greeting,

@@ -11,7 +11,8 @@ import {
   type LeafLogin,
   readHubInfo,
 } from './handshake.ts'
-import { Leaf, type LeafContext, type LeafWrites } from './leaf.ts'
+import { Leaf } from './leaf.ts'
+import type { LeafContext, LeafWrites } from './terms.ts'
 import { refusalOf } from './refusals.ts'
 
 /** How long the second INFO may take. */

@@ -17,6 +17,7 @@ interface Entry {
 
 /** Where the lines go. */
 export interface InterestLines {
+  /** Without its CRLF. */
   send(line: string): void
   /** So much waits there that the rest of a list has to wait too. */
   readonly isFull: boolean
@@ -107,9 +108,9 @@ function keyOf(subject: string, queue: string): string {
 }
 
 function plusLine({ subject, queue, count }: Entry): string {
-  return queue === '' ? `LS+ ${subject}\r\n` : `LS+ ${subject} ${queue} ${count}\r\n`
+  return queue === '' ? `LS+ ${subject}` : `LS+ ${subject} ${queue} ${count}`
 }
 
 function minusLine({ subject, queue }: Entry): string {
-  return `LS- ${keyOf(subject, queue)}\r\n`
+  return `LS- ${keyOf(subject, queue)}`
 }

@@ -16,18 +16,20 @@ import { publish } from '../../broker/publish.ts'
 import type { Message, Origin, RemoteSink, Subscription } from '../../message.ts'
 import { isPattern } from '../../subject/subject.ts'
 import * as wireErrors from '../../wire/errors.ts'
-import type { LinkContext } from '../context.ts'
 import { Outbox } from '../outbox.ts'
 import type { ClientSocket, SocketOwner } from '../socket.ts'
+import { traceOut } from '../trace.ts'
 import { WriteDeadline } from '../write-deadline.ts'
 import { LeafBorder } from './border.ts'
 import { LeafEncoder, restoreSubject } from './encode.ts'
-import type { LeafIdentity, LeafPeer } from './handshake.ts'
+import type { LeafPeer } from './handshake.ts'
 import { LeafHealth } from './health.ts'
 import { PacedSink } from './paced.ts'
 import { type LeafOperations, LeafParser } from './parser.ts'
 import { loopPrefix } from './permissions.ts'
 import { loopDelayMs } from './refusals.ts'
+import type { LeafContext, LeafLimits, LeafTerms, LeafWrites } from './terms.ts'
+import { LeafTrace, messageText } from './trace.ts'
 
 /** INFO lists the addresses of a whole cluster; nothing else comes near. */
 const lineBytesMax = 64 * 1024
@@ -38,30 +40,6 @@ const interestBytesMax = 256 * 1024
 
 /** -ERR lines of one connection that the log shows. */
 const errorsLoggedMax = 100
-
-/** What a leaf link needs of the server. */
-export type LeafContext = Pick<
-  LinkContext,
-  'limits' | 'log' | 'clock' | 'turn' | 'pool' | 'pressure' | 'account'
->
-
-/** When a write deadline ends the link: never (the link's health judges), or always. */
-export interface LeafWrites {
-  readonly deadlineMs: number | null
-}
-
-/** What the handshake settles. */
-export interface LeafTerms {
-  readonly account: Account
-  readonly isSpoke: boolean
-  /** The interest of other leafs is not told to it. */
-  readonly isIsolated: boolean
-  readonly denyImports: readonly string[]
-  readonly denyExports: readonly string[]
-  readonly identity: LeafIdentity
-  /** The account's own `$LDS.…`. */
-  readonly loopSubject: string
-}
 
 type State =
   | { readonly is: 'handshake'; readonly timer: Timer }
@@ -118,7 +96,9 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
     this.lastActivityMs = this.startedWallMs
     const paced = new PacedSink(socket, () => this.border?.resume())
     this.outbox = new Outbox(this, paced, turn, pool, limits.pendingBytesMax)
-    this.parser = new LeafParser(this, { lineBytesMax, payloadBytesMax: 0 })
+    const { log } = context
+    const heard = log.traceOn ? new LeafTrace(this, log, limits.tracedBytesMax) : this
+    this.parser = new LeafParser(heard, { lineBytesMax, payloadBytesMax: 0 })
     this.#health = new LeafHealth(this, paced, clock, limits.keepalive)
     this.#deadlineMs = writes.deadlineMs
     const progress = {
@@ -285,7 +265,7 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
 
   ping(): void {
     if (this.#state.is !== 'open' && this.#terms === null) return this.tooEarly()
-    this.outbox.appendText('PONG\r\n')
+    this.#say('PONG')
   }
 
   pong(): void {
@@ -336,6 +316,8 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
     this.outMsgs++
     this.outBytes += bytes
     this.#encoder.encode(this.outbox, message, queues, stripHeaders)
+    const { log } = this.context
+    if (log.traceOn) traceOut(log, this, messageText(message, queues))
     this.#health.sent()
   }
 
@@ -357,7 +339,7 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
   }
 
   sendPing(): void {
-    this.outbox.appendText('PING\r\n')
+    this.#say('PING')
   }
 
   /** Neither an answer nor any progress: the socket is dead, whatever the kernel believes. */
@@ -379,7 +361,7 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
     this.parser.setLimits({ lineBytesMax, payloadBytesMax })
     const leaf = this
     const lines = {
-      send: (line: string) => this.outbox.appendText(line),
+      send: (line: string) => this.#say(line),
       get isFull() {
         return leaf.outbox.pendingBytes > interestBytesMax
       },
@@ -428,7 +410,13 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
   }
 
   protected sendError(text: string): void {
-    this.outbox.appendText(`-ERR '${text}'\r\n`)
+    this.#say(`-ERR '${text}'`)
+  }
+
+  #say(line: string): void {
+    this.outbox.appendText(`${line}\r\n`)
+    const { log } = this.context
+    if (log.traceOn) traceOut(log, this, line)
   }
 
   #leave(): void {
@@ -473,18 +461,11 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
     log.info(`${this.label} - JetStream not extended, domains differ`)
   }
 
-  #oversized(message: Message, bytes: number): void {
+  /** Said once; then it is counted. */
+  #oversized({ target }: Message, bytes: number): void {
     this.oversizedMsgs++
-    if (this.oversizedMsgs > 1 && !this.context.log.debugOn) return
     const { log } = this.context
-    const limit = this.#payloadBytesMax
-    const text = `Message on "${message.target}" of ${bytes} bytes exceeds the hub's ${limit}`
-    if (this.oversizedMsgs === 1) log.warn(`${this.label} - ${text}: not sent`)
-    else log.debug(`${this.label} - ${text}: not sent`)
+    const text = `${bytes} bytes exceeds the hub's ${this.#payloadBytesMax}: not sent`
+    if (this.oversizedMsgs === 1) log.warn(`${this.label} - Message on "${target}" of ${text}`)
   }
-}
-
-export interface LeafLimits {
-  readonly subscriptionsMax: number
-  readonly payloadBytesMax: number
 }

@@ -8,7 +8,8 @@ import { newNonce } from '../handshake.ts'
 import { AcceptedLeaf, type AcceptedOwner, type Door } from './accepted.ts'
 import type { DialledLeaf } from './dialled.ts'
 import type { LeafIdentity } from './handshake.ts'
-import type { Leaf, LeafContext, LeafWrites } from './leaf.ts'
+import type { Leaf } from './leaf.ts'
+import type { LeafContext, LeafWrites } from './terms.ts'
 import { loopPrefix } from './permissions.ts'
 import { Remote, type RemoteOptions, type RemoteReports } from './remote.ts'
 import type { LeafView } from './view.ts'
@@ -45,8 +46,9 @@ export type JoinedLeaf = Leaf & { readonly account: Account }
 
 /** nats-server's one second fails on a lost SYN: TCP itself waits that long to send another. */
 const dialMsDefault = 5_000
-/** Spokes that have not said who they are yet; more are turned away. */
+/** Spokes that have not said who they are yet, and links that stand: more are turned away. */
 const handshakesMax = 1024
+const leafsMax = 65_536
 
 export class LeafNodes implements AcceptedOwner {
   /** The links that stand, by their id. */
@@ -134,8 +136,9 @@ export class LeafNodes implements AcceptedOwner {
 
   /** Is there room for one more that has yet to say who it is? */
   hasRoom(): boolean {
-    const { connectionsMax } = this.#parts.links.limits
-    return this.#coming.size < handshakesMax && this.leafs.size < connectionsMax
+    const hasRoom = this.#coming.size < handshakesMax && this.leafs.size < leafsMax
+    if (!hasRoom) this.#parts.links.log.error('Too many leaf nodes: a connection is turned away')
+    return hasRoom
   }
 
   /** Tells the spokes of other addresses. */

@@ -12,7 +12,7 @@ import type { Timer } from '../../base/clock.ts'
 import { type DialTls, dial, type Target, tlsDefaults } from './dial.ts'
 import { DialledLeaf, type DialledOptions, type DialledOwner } from './dialled.ts'
 import type { HubInfo, LeafIdentity, LeafLogin } from './handshake.ts'
-import type { LeafContext, LeafWrites } from './leaf.ts'
+import type { LeafContext, LeafWrites } from './terms.ts'
 import {
   type Address,
   hostPort,

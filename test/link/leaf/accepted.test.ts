@@ -275,4 +275,48 @@ spec('leaf door', it => {
       door.close()
     }
   })
+
+  it('tells spokes of the other members of its cluster', async () => {
+    const door = await openDoor()
+    try {
+      assert.is(door.room.url, `127.0.0.1:${door.port}`)
+      const talk = await join(door.port, 'spoke')
+      await settle(talk)
+      door.room.setOtherUrls(['192.0.2.2:7422'])
+      const { leafnode_urls, nonce, connect_info } = await talk.info()
+      assert.equal(leafnode_urls, [door.room.url, '192.0.2.2:7422'])
+      assert.is(nonce, undefined)
+      assert.is(connect_info, undefined)
+      door.room.setOtherUrls(['192.0.2.2:7422'])
+      await settle(talk)
+    } finally {
+      door.close()
+    }
+  })
+
+  it('traces lines, without secrets', async () => {
+    const door = await openDoor('', 'max_traced_msg_len: 3', true)
+    try {
+      const talk = await join(door.port, 'spoke', { user: 'u', pass: 's3cret' })
+      talk.send('LS+ a q 2\r\nLS+ b\r\nLS- b\r\nLMSG c | q 5\r\nhello\r\n')
+      await settle(talk)
+      post(door.server.account('$G'), local, { subject: 'a', payload: Buffer.from('x') })
+      await talk.expect('LMSG a | q 1\r\nx\r\n')
+      const texts = door.lines.join('\n')
+      for (const text of [
+        'lid:5 - <<- [LS+ a q 2]',
+        'lid:5 - <<- [LS- b]',
+        'lid:5 - <<- [LMSG c | q 5]',
+        'lid:5 - <<- MSG_PAYLOAD: ["hel"...]',
+        'lid:5 - ->> [PONG]',
+        'lid:5 - ->> [LMSG a | q 1]',
+        '"pass":"[REDACTED]"',
+      ]) {
+        assert.ok(texts.includes(text), text)
+      }
+      assert.not.match(texts, 's3cret')
+    } finally {
+      door.close()
+    }
+  })
 })
