@@ -55,6 +55,15 @@ export interface LocalSink {
   readonly remote: false
   /** Its subscriptions are for our own clients: peer servers do not hear of them. */
   readonly isPrivate?: true
+  /** Answers its own account only: the account's stream imports bring it nothing. */
+  readonly isService?: true
+  /**
+   * A service import: every server of a cluster has it itself, so that routes neither hear of it
+   * nor bring it anything; leaf nodes do.
+   */
+  readonly isImport?: true
+  /** Stands for a subscription of another account that imports from this one. */
+  readonly isShadow?: true
   /**
    * Takes the message, copying what it keeps. Must not throw, must not block. `origin` is who
    * asks, for a service that answers each only about himself.
@@ -65,6 +74,10 @@ export interface LocalSink {
 /** A peer server: gets one copy of a message, with all the queue groups it was chosen for. */
 export interface RemoteSink {
   readonly remote: true
+  /** Stands for a peer's subscription in another account that imports from this one. */
+  readonly isShadow?: true
+  /** A route: the servers of a cluster import each for themselves. */
+  readonly isRoute?: true
   /** May messages of this origin go there at all (one-hop rule, hub and spoke)? */
   accepts(origin: Origin): boolean
   /** `queues`: the groups chosen at the peer; null when only plain interest was matched. */

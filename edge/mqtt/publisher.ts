@@ -141,6 +141,7 @@ export class Publisher implements Origin {
     message.receipt = receipt
     const current = this.#context.current
     current.message = message
+    current.subject = message.subject
     current.qos = qos
     current.topic = this.#topic
     current.wireTopic = this.#wireTopic

@@ -193,7 +193,8 @@ export class Session implements FilterOwner {
 
   deliver(message: Message, filter: Filter): void {
     const current = this.#context.current
-    const isMqtt = current.message === message
+    // A mapping or an import may have given it another subject.
+    const isMqtt = current.message === message && current.subject === message.target
     const qos = isMqtt ? current.qos : publishedQos(message)
     const connection = this.#connection
     const { chunk, payloadStart, payloadEnd } = message

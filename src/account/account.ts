@@ -1,10 +1,11 @@
-// An account: its own subject space, its subscriptions and its limits. Nothing crosses from one
-// account to another.
+// An account: its own subject space, its subscriptions and its limits. What crosses from one
+// account to another does so by exports and imports only: see broker/sharing.ts.
 
-import type { InterestWatcher, Subscription } from '../message.ts'
+import type { InterestWatcher, LocalSink, Subscription } from '../message.ts'
 import { Sublist } from '../subject/sublist.ts'
 import type { TieredLimits } from './stream-limits.ts'
 import { newTotals } from './totals.ts'
+import type { Mappings } from './mappings.ts'
 
 /** The account of everybody when none are configured; named as nats-server names it. */
 export const globalAccountName = '$G'
@@ -41,6 +42,12 @@ export class Account {
   leafs = 0
   /** Of its connections that are gone. */
   readonly totals = newTotals()
+  /** What published subjects become; null = all stay. */
+  mappings: Mappings | null = null
+  /** Its imports and exports; null = it has none, as most. */
+  sharing: InterestWatcher | null = null
+  /** In no list: what peers are told of the mappings. */
+  #mapped: readonly Subscription[] = []
   readonly #watchers = new Set<InterestWatcher>()
 
   constructor(name: string) {
@@ -69,8 +76,26 @@ export class Account {
     this.leafs--
   }
 
+  /** From now on published subjects become these; peers hear of what they have to send for it. */
+  mapBy(mappings: Mappings | null): void {
+    const before = this.#mapped
+    this.mappings = mappings
+    this.#mapped = (mappings?.sources ?? []).map(mappedInterest)
+    for (const watcher of this.#watchers) {
+      for (const subscription of this.#mapped) watcher.subscribed(subscription)
+      for (const subscription of before) watcher.unsubscribed(subscription)
+    }
+  }
+
+  /** What peers have to send here: all that is subscribed to, and all that is mapped. */
+  *interest(): Generator<Subscription> {
+    yield* this.sublist
+    yield* this.#mapped
+  }
+
   subscribe(subscription: Subscription): void {
     this.sublist.insert(subscription)
+    this.sharing?.subscribed(subscription)
     for (const watcher of this.#watchers) watcher.subscribed(subscription)
   }
 
@@ -79,6 +104,7 @@ export class Account {
     if (subscription.closed) return
     subscription.closed = true
     if (!this.sublist.remove(subscription)) return
+    this.sharing?.unsubscribed(subscription)
     for (const watcher of this.#watchers) watcher.unsubscribed(subscription)
   }
 
@@ -89,5 +115,23 @@ export class Account {
 
   unwatch(watcher: InterestWatcher): void {
     this.#watchers.delete(watcher)
+  }
+}
+
+/** Gets nothing itself; the servers of a cluster have the mapping each for themselves. */
+const mappedSink: LocalSink = { remote: false, isImport: true, isService: true, deliver: () => {} }
+
+function mappedInterest(subject: string): Subscription {
+  return {
+    subject,
+    queue: '',
+    sid: '',
+    sink: mappedSink,
+    weight: 1,
+    delivered: 0,
+    max: 0,
+    closed: false,
+    prefix: null,
+    prefixSubject: '',
   }
 }

@@ -1,10 +1,11 @@
 // The door: every message enters the broker here, whoever brings it.
 //
-//   permission -> match -> plain subscriptions -> one member of each queue group -> remote peers
+//   mapping -> permission -> match -> plain subscriptions -> one member of each queue group -> remote peers
 //
 // Nothing in here copies a byte or makes a string: the sinks do what they must.
 
 import type { Account } from '../account/account.ts'
+import type { Mappings } from '../account/mappings.ts'
 import type { Match, Message, Origin, RemoteSink, Subscription } from '../message.ts'
 
 /** What `publish` returns when the origin may not publish on this subject. */
@@ -22,8 +23,17 @@ interface RemoteDelivery {
  * deliveries (0: nobody listens), or `denied`. Leaves the match it used in `message.match`.
  */
 export function publish(account: Account, message: Message, origin: Origin): number {
+  if (account.mappings !== null && isMapped(origin)) {
+    return publishMapped(account, account.mappings, message, origin)
+  }
   if (origin.permissions !== null && !origin.permissions.mayPublish(message.subject)) return denied
+  return spread(account, message, origin)
+}
+
+/** Everything behind the permission and the mapping. */
+function spread(account: Account, message: Message, origin: Origin): number {
   const sublist = account.sublist
+  const missedBefore = missed
   let match = message.match
   if (match === null || match.generation !== sublist.generation) {
     match = sublist.match(message.target)
@@ -47,12 +57,55 @@ export function publish(account: Account, message: Message, origin: Origin): num
     remotes = publishToGroups(account, message, origin, match, remotes)
     count += groupDeliveries
   }
+  if (missed !== missedBefore) {
+    count -= missed - missedBefore
+    missed = missedBefore
+  }
   if (remotes === null) return count
   for (const { sink, subscription, queues } of remotes) {
     subscription.delivered++
     sink.deliver(message, subscription, queues)
   }
   return count + remotes.length
+}
+
+/**
+ * As nats-server has it, the permission is asked for the subject that the message gets. The
+ * publisher finds its message as it was, with the match of the unmapped subject.
+ */
+function publishMapped(
+  account: Account,
+  mappings: Mappings,
+  message: Message,
+  origin: Origin,
+): number {
+  const { subject, target, match } = message
+  const mapped = mappings.select(target)
+  const { permissions } = origin
+  if (permissions !== null && !permissions.mayPublish(mapped ?? subject)) return denied
+  if (mapped === null) return spread(account, message, origin)
+  if (mapped === '') return 0
+  message.subject = mapped
+  message.target = mapped
+  message.match = null
+  const count = spread(account, message, origin)
+  message.subject = subject
+  message.target = target
+  message.match = match
+  return count
+}
+
+/** What others have published already, here or at a peer of the cluster, is mapped already. */
+function isMapped({ kind }: Origin): boolean {
+  return kind !== 'route' && kind !== 'jetstream' && kind !== 'system' && kind !== 'account'
+}
+
+/** Deliveries of the `publish` that is under way that reached nobody. */
+let missed = 0
+
+/** For a sink that only passes on: it was delivered to, but nobody behind it was. */
+export function notDelivered(): void {
+  missed++
 }
 
 /** Local deliveries made by the last `publishToGroups`: a second result without an allocation. */
@@ -94,7 +147,11 @@ function choose(group: readonly Subscription[], origin: Origin): Subscription | 
     const member = group[at] as Subscription
     if (++at === size) at = 0
     if (member.closed || (member.sink === origin.sink && !origin.echo)) continue
-    if (!member.sink.remote) return member
+    if (!member.sink.remote) {
+      // What a service import brought is not exported again as a stream.
+      if (member.sink.isShadow === true && origin.kind === 'account') continue
+      return member
+    }
     if (member.sink.accepts(origin)) weightSum += member.weight
   }
   return weightSum > 0 ? chooseRemote(group, origin, Math.random() * weightSum) : null

@@ -108,7 +108,7 @@ export class LeafBorder implements InterestWatcher {
   }
 
   *#advertised(): Generator<Subscription> {
-    for (const subscription of this.#options.account.sublist) {
+    for (const subscription of this.#options.account.interest()) {
       const { subject, queue } = subscription
       if (!this.#forwards(subscription)) continue
       if (this.#permissions.mayAdvertise(subject, queue)) yield subscription
