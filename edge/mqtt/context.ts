@@ -24,6 +24,8 @@ export interface MqttLimits {
  */
 export interface CurrentPublish {
   message: Message | null
+  /** As it was published: a mapping or an import may give the message another one. */
+  subject: string
   qos: 0 | 1 | 2
   topic: string
   /** The topic with its length before it. */

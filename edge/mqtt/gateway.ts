@@ -90,6 +90,7 @@ export class MqttGateway implements ConnectionOwner {
       counters: this.counters,
       current: {
         message: null,
+        subject: '',
         qos: 0,
         topic: '',
         wireTopic: nothing,

@@ -52,6 +52,7 @@ export class DomainMapping {
 /** Publishes again under the other subject; nobody there is "no responders", as everywhere. */
 class MappingSink implements LocalSink {
   readonly remote = false
+  readonly isService = true
   readonly #account: Account
   readonly #cut: number
   readonly #prefix: string

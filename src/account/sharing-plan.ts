@@ -124,7 +124,8 @@ class Planner {
       for (const rule of imports) {
         if (rule.kind !== kind) continue
         const made = kind === 'stream' ? this.#stream(name, rule) : this.#service(name, rule)
-        if (typeof made !== 'string') (kind === 'stream' ? draft.streams : draft.services).push(made)
+        if (typeof made !== 'string')
+          (kind === 'stream' ? draft.streams : draft.services).push(made)
         else this.#faults.push({ account: name, text: made })
       }
     }

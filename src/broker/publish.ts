@@ -30,6 +30,14 @@ export function publish(account: Account, message: Message, origin: Origin): num
   return spread(account, message, origin)
 }
 
+/** What the last subject became that a permission was asked for. */
+let refused = ''
+
+/** The subject that was just `denied`. */
+export function refusedSubject(account: Account, message: Message): string {
+  return account.mappings === null ? message.subject : refused
+}
+
 /** Everything behind the permission and the mapping. */
 function spread(account: Account, message: Message, origin: Origin): number {
   const sublist = account.sublist
@@ -82,7 +90,8 @@ function publishMapped(
   const { subject, target, match } = message
   const mapped = mappings.select(target)
   const { permissions } = origin
-  if (permissions !== null && !permissions.mayPublish(mapped ?? subject)) return denied
+  refused = mapped ?? subject
+  if (permissions !== null && !permissions.mayPublish(refused)) return denied
   if (mapped === null) return spread(account, message, origin)
   if (mapped === '') return 0
   message.subject = mapped

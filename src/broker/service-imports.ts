@@ -18,8 +18,8 @@ import { importedOrigin, type Response, type Responses } from './responses.ts'
 export interface ServiceHost {
   readonly latency: Latency
   responsesOf(account: Account): Responses
-  /** What is told of who asks; null: it is nobody to speak of. */
-  describe(origin: Origin, isDetailed: boolean): RequestInfo | null
+  /** What is told of who asks. */
+  describe(origin: Origin, account: string, isDetailed: boolean): RequestInfo
   /** Where this is, for those who may know: `server` and `cluster`. */
   whereabouts(): RequestInfo
 }
@@ -110,11 +110,16 @@ export class ServiceImport implements LocalSink {
     const { rule, export: exported } = this.plan
     const { latency } = exported
     if (latency === null || exported.responseType !== 'Singleton') return null
-    const who = () => this.#host.describe(asker, rule.share)
+    const who = () => this.#host.describe(asker, this.#first.name, rule.share)
     const measurement = this.#host.latency.begin(latency, message, who)
     if (measurement === null || message.reply !== '') return measurement
     this.#host.latency.failed(this.exporter, measurement, 'unasked')
     return null
+  }
+
+  /** Whose the request was when it crossed first. */
+  get #first(): Account {
+    return (path[0] ?? this).importer
   }
 
   #withInfo(message: Message): Message {
@@ -129,8 +134,8 @@ export class ServiceImport implements LocalSink {
     const { share } = this.plan.rule
     const { isSystem } = this.exporter
     if (before === undefined) {
-      const info = this.#host.describe(asker, share)
-      return info !== null && !share && isSystem ? { ...info, ...this.#host.whereabouts() } : info
+      const info = this.#host.describe(asker, this.importer.name, share)
+      return !share && isSystem ? { ...info, ...this.#host.whereabouts() } : info
     }
     const known = readRequestInfo(message)
     if (known === null) return null

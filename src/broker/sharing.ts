@@ -29,7 +29,8 @@ export interface SharingHost {
   account(name: string): Account
   /** The cluster that mappings may be bound to; '' = none. */
   cluster(): string
-  describe(origin: Origin, isDetailed: boolean): RequestInfo | null
+  /** Who asks, of an account; `isDetailed`: all that there is to know. */
+  describe(origin: Origin, account: string, isDetailed: boolean): RequestInfo
   whereabouts(): RequestInfo
 }
 
@@ -124,8 +125,8 @@ export class Sharing implements ServiceHost {
     return this.#sharedOf(account).responses
   }
 
-  describe(origin: Origin, isDetailed: boolean): RequestInfo | null {
-    return this.#host.describe(origin, isDetailed)
+  describe(origin: Origin, account: string, isDetailed: boolean): RequestInfo {
+    return this.#host.describe(origin, account, isDetailed)
   }
 
   whereabouts(): RequestInfo {
@@ -134,7 +135,11 @@ export class Sharing implements ServiceHost {
 
   answered({ measurement, by }: Response, origin: Origin): void {
     if (measurement === null) return
-    this.latency.answered(by.account, measurement, this.#host.describe(origin, true))
+    this.latency.answered(
+      by.account,
+      measurement,
+      this.#host.describe(origin, by.account.name, true),
+    )
   }
 
   ended({ measurement, by }: Response, reason: EndReason): void {
@@ -166,7 +171,10 @@ export class SharedAccount implements InterestWatcher {
     const kept = new Map<string, StreamImport | ServiceImport>()
     for (const one of [...this.streams, ...this.services]) kept.set(keyOf(one.plan), one)
     const fresh: (StreamImport | ServiceImport)[] = []
-    const take = <T extends StreamImport | ServiceImport>(plan: PlannedImport, make: () => T): T => {
+    const take = <T extends StreamImport | ServiceImport>(
+      plan: PlannedImport,
+      make: () => T,
+    ): T => {
       const key = keyOf(plan)
       const known = kept.get(key) as T | undefined
       kept.delete(key)

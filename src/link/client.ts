@@ -21,7 +21,7 @@ import {
 import { ReplyPermissions } from '../account/replies.ts'
 import type { Timer } from '../base/clock.ts'
 import { newSubscription } from '../broker/post.ts'
-import { denied, publish } from '../broker/publish.ts'
+import { denied, publish, refusedSubject } from '../broker/publish.ts'
 import type { LocalSink, Message, Origin, PermissionCheck, Subscription } from '../message.ts'
 import { isPattern, isReservedReply, isSubject } from '../subject/subject.ts'
 import { encodeMessage, noResponders } from '../wire/encode.ts'
@@ -240,7 +240,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     const bytes = message.payloadEnd - message.bodyStart
     this.inMsgs++
     this.inBytes += bytes
-    if (this.#context.log.traceOn) this.#tracePublish(message)
+    const { log } = this.#context
+    if (log.traceOn) tracePublish(log, this, message, this.#context.limits.tracedBytesMax)
     const hasHeaders = message.payloadStart > message.bodyStart
     if (hasHeaders && !this.options.headers) return this.violation(wireErrors.headersUnsupported)
     if (this.options.pedantic && !isSubject(message.subject)) {
@@ -252,7 +253,9 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     const count = this.options.verbose
       ? this.#publishVerbosely(state.account, message)
       : publish(state.account, message, this)
-    if (count === denied) return this.#refuse(wireErrors.publishViolation(message.subject))
+    if (count === denied) {
+      return this.#refuse(wireErrors.publishViolation(refusedSubject(state.account, message)))
+    }
     if (count === 0 && message.reply !== '' && this.options.noResponders) {
       this.#answerNoResponders(state.account, message)
     }
@@ -399,10 +402,12 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
 
   /** +OK comes before the message's own deliveries, so the permission is asked first. */
   #publishVerbosely(account: Account, message: Message): number {
-    if (this.permissions !== null && !this.permissions.mayPublish(message.subject)) return denied
+    const { kind, echo } = this
+    const permissions = account.mappings === null ? null : this.permissions
+    if (permissions === null && this.permissions?.mayPublish(message.subject) === false)
+      return denied
     this.#outbox.appendText('+OK\r\n')
-    const { kind, sink, echo } = this
-    return publish(account, message, { kind, sink, echo, permissions: null })
+    return publish(account, message, { kind, sink: this, echo, permissions })
   }
 
   /** False when the account has no room for one more connection. */
@@ -491,10 +496,5 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   #answerNoResponders({ sublist }: Account, { reply, subject }: Message): void {
     const waiting = sublist.match(reply).plain.find(({ sink }) => sink === this)
     if (waiting) this.deliver(noResponders(reply, subject), waiting)
-  }
-
-  #tracePublish(message: Message): void {
-    const { log, limits } = this.#context
-    tracePublish(log, this, message, limits.tracedBytesMax)
   }
 }

@@ -1,12 +1,14 @@
-// The rows of `accounts`: subject spaces that see nothing of each other, each with its own users,
-// limits and streams. Rule: reference section 2.4.
+// The rows of `accounts`: subject spaces, each with its own users, limits and streams, and what they
+// share with each other. Rule: reference section 2.4.
 
 import { globalAccountName } from '../account/account.ts'
 import { isPublicKey } from '../account/nkey.ts'
 import { permissionsRow, userBlock, verifyUsers } from './auth-options.ts'
 import { checkConfig } from './check.ts'
 import type { ConfMap } from './conf.ts'
+import { mappingsRow } from './mapping-options.ts'
 import type { Block, ConfNode, Report, Values } from './option.ts'
+import { exportsRow, importsRow, verifySharing } from './sharing-options.ts'
 
 const limitsBlock = {
   max_connections: {
@@ -40,11 +42,6 @@ const limitsBlock = {
   },
 } as const satisfies Block
 
-const noTransfer = {
-  type: 'unsupported',
-  about: 'Nothing passes from one account to another, and subjects are not mapped.',
-} as const
-
 export const accountBlock = {
   users: {
     type: 'blocks',
@@ -71,9 +68,13 @@ export const accountBlock = {
     about: '`enabled`: it has streams of its own.',
   },
   nkey: { type: 'custom', default: null, read: readNkey, about: 'Its public key, `A…`.' },
-  exports: noTransfer,
-  imports: noTransfer,
-  mappings: { ...noTransfer, aliases: ['maps'] },
+  exports: exportsRow,
+  imports: importsRow,
+  mappings: {
+    ...mappingsRow,
+    aliases: ['maps'],
+    about: 'What published subjects become: `src: dest`, or a list of destinations with weights.',
+  },
   msg_trace: { type: 'unsupported', aliases: ['trace_dest'], about: 'A key of nats-server 2.11.' },
 } as const satisfies Block
 
@@ -93,7 +94,17 @@ export const accountsRow = {
 
 const accountsMax = 1024
 
-function readAccounts(node: ConfNode, report: Report): AccountsOptions {
+function readAccounts(node: ConfNode, given: Report): AccountsOptions {
+  let isSound = true
+  const report: Report = {
+    ...given,
+    warning: (place, text) => given.warning(place, text),
+    note: (place, text) => given.note?.(place, text),
+    error: (place, text) => {
+      isSound = false
+      given.error(place, text)
+    },
+  }
   const accounts = new Map<string, AccountOptions>()
   const add = (name: string, at: ConfNode, map: ConfMap | null) => {
     if (name === globalAccountName) {
@@ -119,6 +130,8 @@ function readAccounts(node: ConfNode, report: Report): AccountsOptions {
   } else report.error(node.place, 'Expected accounts to be a map or a list of names')
   const names = new Set<string>()
   for (const { users } of accounts.values()) verifyUsers(users, names, node, report)
+  // As nats-server does: with an error before, one more would only follow from it.
+  if (isSound) verifySharing(accounts, node, report)
   return accounts
 }
 

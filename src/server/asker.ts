@@ -1,21 +1,47 @@
 // Who asks: what a service of another account is told in `Nats-Request-Info` (reference 5.4).
 
-import type { Origin } from '../message.ts'
+import type { Account } from '../account/account.ts'
+import type { Clock } from '../base/clock.ts'
 import type { RequestInfo } from '../broker/request-info.ts'
+import type { SharingHost } from '../broker/sharing.ts'
 import { Client } from '../link/client.ts'
 import { Leaf } from '../link/leaf/leaf.ts'
+import type { Origin } from '../message.ts'
 import { timeText } from '../monitor/json.ts'
+import type { ServerOptions } from './options.ts'
 
 const nsPerMs = 1_000_000
 
+interface AskedServer {
+  readonly clock: Clock
+  readonly name: string
+  readonly options: Pick<ServerOptions, 'cluster'>
+  account(name: string): Account
+}
+
+export function sharingHost(server: AskedServer): SharingHost {
+  const cluster = () => server.options.cluster?.name ?? ''
+  const whereabouts = () => {
+    return { server: server.name, ...(cluster() === '' ? {} : { cluster: cluster() }) }
+  }
+  return {
+    clock: server.clock,
+    account: name => server.account(name),
+    cluster,
+    whereabouts,
+    describe: (origin, account, isDetailed) =>
+      describeAsker(origin, account, isDetailed ? whereabouts() : null),
+  }
+}
+
 /** Where this server is. */
-export interface Whereabouts {
+interface Whereabouts {
+  readonly [key: string]: string
   readonly server: string
-  readonly cluster?: string
 }
 
 /** `account` is whose the request was when it crossed first. */
-export function describeAsker(
+function describeAsker(
   { sink, kind }: Origin,
   account: string,
   whereabouts: Whereabouts | null,

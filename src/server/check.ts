@@ -291,7 +291,7 @@ const goTypes: Readonly<Record<ConfNode['is'], string>> = {
   map: 'map[string]interface {}',
 }
 
-function goType(node: ConfNode): string {
+export function goType(node: ConfNode): string {
   return goTypes[node.is]
 }
 

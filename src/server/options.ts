@@ -4,6 +4,7 @@
 // Names, defaults and aliases are nats-server's (reference section 2.2). A key that nats-server
 // knows and this broker does not stands here as `unsupported`, so that nobody believes it works.
 
+import { mappingsRow } from './mapping-options.ts'
 import { systemAccountName } from '../account/account.ts'
 import { accountsRow } from './account-options.ts'
 import { authorizationBlock, verifyAuthorization } from './auth-options.ts'
@@ -320,7 +321,11 @@ const storing = {
 } as const satisfies Block
 
 const notOurs = {
-  mappings: { type: 'unsupported', aliases: ['maps'], about: 'Subjects are not mapped.' },
+  mappings: {
+    ...mappingsRow,
+    aliases: ['maps'],
+    about: 'What published subjects of the global account become; see `accounts`.',
+  },
   gateway: { type: 'unsupported', about: 'Connect to a cluster with leafnodes.remotes.' },
   default_js_domain: { type: 'unsupported', about: 'There is one domain.' },
   https: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },

@@ -21,8 +21,10 @@ import {
 import { Hashes } from '../account/hashes.ts'
 import { createNKey } from '../account/nkey.ts'
 import { addTraffic } from '../account/totals.ts'
+import { noRules } from '../account/sharing.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { Sharing } from '../broker/sharing.ts'
 import type { Turn } from '../base/turn.ts'
 import { Client } from '../link/client.ts'
 import { ClosedClients } from '../link/closed.ts'
@@ -38,6 +40,7 @@ import type { AccountChange } from '../operator/accounts.ts'
 import type { Operator } from '../operator/operator.ts'
 import type { LoggedIn } from '../operator/recheck.ts'
 import type { AccountOptions } from './account-options.ts'
+import { sharingHost } from './asker.ts'
 import { authorizationOf } from './authorization.ts'
 import { operatorSettings } from './operator-rules.ts'
 import type { ServerOptions } from './options.ts'
@@ -132,12 +135,15 @@ export class Server {
   readonly hashes: Hashes
   /** In no list and in no account; see link/resident.ts. */
   readonly resident: Client
+  /** What accounts import from each other. */
+  readonly sharing: Sharing
   readonly #parts: ServerParts
   readonly #listener: Listener
   readonly #context: LinkContext
   #limits: LinkLimits
   #tls: TLSSocketOptions | null = null
   #lastId = 4
+  #hasShared = false
   #isLameDuck = false
   #isClosed = false
 
@@ -157,6 +163,7 @@ export class Server {
     this.closed = new ClosedClients(parts.options.max_closed_clients)
     const { host, port, listen } = parts.options
     this.address = { host: listen?.host ?? host, port: listen?.port ?? port }
+    this.sharing = new Sharing(sharingHost(this))
     this.account(globalAccountName)
     this.#configureAccounts()
     this.#listener = new Listener(socket => this.#accept(socket))
@@ -192,6 +199,16 @@ export class Server {
       const limits = accounts?.get(name)?.limits
       account.limits = limits ? accountLimitsOf(limits) : noLimits
     }
+    this.#share()
+  }
+
+  /** The config was checked: nothing can be wrong with it. JWTs share for themselves. */
+  #share(): void {
+    const { accounts, mappings } = this.options
+    if (mappings.length === 0 && !accounts && !this.#hasShared) return
+    this.#hasShared = true
+    const global = { ...noRules, mappings }
+    this.sharing.apply(new Map([[globalAccountName, global], ...(accounts ?? [])]))
   }
 
   /** The next connection id; clients, leaf nodes and MQTT clients share the count. */
@@ -245,6 +262,7 @@ export class Server {
     this.#isClosed = true
     this.#closeListeners()
     for (const client of [...this.clients.values()]) client.close('Server Shutdown')
+    this.sharing.close()
     this.hashes.close()
   }
 

@@ -41,7 +41,10 @@ export class ImportMap {
   }
 
   reversed(): ImportMap {
-    const named = this.#to.split('.').map(indexOf).filter(index => index > 0)
+    const named = this.#to
+      .split('.')
+      .map(indexOf)
+      .filter(index => index > 0)
     let count = 0
     const back = this.#from.split('.').map(token => {
       if (token !== '*') return token

@@ -1,5 +1,5 @@
 // Subject transforms: a subject that matches a pattern becomes another one, put together from its
-// tokens. The functions, their bounds and the texts of their errors are nats-server 2.10's.
+// tokens. The functions, their bounds and the texts of their errors are nats-server's: 2.10's, with partition(n) and random(n) of 2.12.
 //
 //   src  orders.*.*     dest  out.{{wildcard(2)}}.{{partition(3,1)}}     $2 means {{wildcard(2)}}
 //
@@ -62,11 +62,14 @@ export function reachOf(destination: string): string {
   const tokens: string[] = []
   for (const token of destination.split('.')) {
     const named = functionOf(token)
-    if (named && named.name !== 'wildcard' && named.name !== 'partition') return open(tokens)
+    if (named && !oneToken.has(named.name)) return open(tokens)
     tokens.push(named || /^\$[+-]?\d+$/.test(token) ? '*' : token)
   }
   return tokens.join('.')
 }
+
+/** Functions that make exactly one token. */
+const oneToken: ReadonlySet<FunctionName> = new Set(['wildcard', 'partition', 'random'])
 
 const open = (tokens: readonly string[]): string => [...tokens, '>'].join('.')
 
@@ -116,6 +119,7 @@ type Make = (args: readonly string[], wildcards: readonly number[], token: strin
 const functions = {
   wildcard,
   partition,
+  random,
   splitfromleft: sized((text, at) => [text.slice(0, at), text.slice(at)]),
   splitfromright: sized((text, at) => [text.slice(0, -at), text.slice(-at)]),
   slicefromleft: sized((text, size) => slices(text, size, 0)),
@@ -132,6 +136,7 @@ const names: readonly (readonly [FunctionName, RegExp])[] = (
   [
     ['wildcard', '[wW]ildcard'],
     ['partition', '[pP]artition'],
+    ['random', '[rR]andom'],
     ['splitfromleft', '[sS]plit[fF]rom[lL]eft'],
     ['splitfromright', '[sS]plit[fF]rom[rR]ight'],
     ['slicefromleft', '[sS]lice[fF]rom[lL]eft'],
@@ -163,9 +168,8 @@ function wildcard(args: readonly string[], wildcards: readonly number[], token: 
   return (tokens: readonly string[]) => tokens[at] as string
 }
 
-/** A bucket by the FNV-1a hash of some tokens. */
+/** A bucket by the FNV-1a hash of some tokens; of the whole subject when none is named. */
 function partition(args: readonly string[], wildcards: readonly number[], token: string) {
-  if (args.length < 2) return `${notEnough} in ${token}`
   const buckets = numberOf(args[0])
   // nats-server takes 0 buckets and fails at the first message.
   if (buckets === null || buckets < 1) return `${invalidArgument} in ${token}`
@@ -176,9 +180,17 @@ function partition(args: readonly string[], wildcards: readonly number[], token:
     places.push(at)
   }
   return (tokens: readonly string[]) => {
-    const key = places.map(at => tokens[at]).join('')
+    const key = places.length === 0 ? tokens.join('.') : places.map(at => tokens[at]).join('')
     return String(fnv1a(Buffer.from(key)) % buckets)
   }
+}
+
+/** Any number below the bound. */
+function random(args: readonly string[], _: readonly number[], token: string) {
+  if (args.length !== 1) return `${notEnough} in ${token}`
+  const bound = numberOf(args[0])
+  if (bound === null || bound < 1) return `${invalidArgument} in ${token}`
+  return () => String(Math.floor(Math.random() * bound))
 }
 
 /** A token cut at an index or into pieces; left whole when it is too short for that. */

@@ -110,6 +110,7 @@ export class Services {
     const { host, requests } = this.#parts
     const sink: LocalSink = {
       remote: false,
+      isService: true,
       ...(isPrivate ? { isPrivate } : {}),
       deliver: (message: Message, _: Subscription, origin: Origin) => {
         requests.add(message, origin, answer)

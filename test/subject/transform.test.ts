@@ -22,6 +22,8 @@ const rows: readonly (readonly [string, string, string, string | null])[] = [
   ['*', '$x.$', 'a', '$x.$'],
   ['*', 'p.{{partition(10,1)}}', 'foo', 'p.3'],
   ['*.*', 'p.{{Partition(1,1,2)}}', 'foo.bar', 'p.0'],
+  ['a.b', 'p.{{partition(1)}}.{{random(1)}}', 'a.b', 'p.0.0'],
+  ['*', '$1.{{random(1)}}', 'a', 'a.0'],
   ['*', '{{splitFromLeft(1,3)}}', '12345', '123.45'],
   ['*', '{{SplitFromRight(1,3)}}', '12345', '12.345'],
   ['*', '{{splitfromleft(1,5)}}', '12345', '12345'],

@@ -15,6 +15,7 @@ const group = '_sys_'
 
 export class DirectGet implements LocalSink {
   readonly remote = false
+  readonly isService = true
   readonly #jetstream: JetStreamAccount
   readonly #stream: Stream
   readonly #replies: Replies

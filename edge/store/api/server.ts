@@ -23,6 +23,7 @@ const realSubscriptions = ['$JS.API.CONSUMER.MSG.NEXT.', '$JS.API.DIRECT.GET.'] 
 
 export class ApiServer implements LocalSink {
   readonly remote = false
+  readonly isService = true
   readonly #streams: Streams
   readonly #dispatch: Dispatch<StreamAdmin>
   readonly #durable: Durable

@@ -47,7 +47,7 @@ export class Doors {
   }
 
   #listen(pattern: string, deliver: (message: Message) => void): void {
-    const sink: LocalSink = { remote: false, deliver }
+    const sink: LocalSink = { remote: false, isService: true, deliver }
     const subscription = newSubscription(pattern, sink)
     this.#subscriptions.push(subscription)
     this.#account.subscribe(subscription)
@@ -57,6 +57,7 @@ export class Doors {
 /** What all consumers of an account share: interest in deliver subjects, acks of the long form. */
 export class AccountDoors implements InterestWatcher, LocalSink {
   readonly remote = false
+  readonly isService = true
   readonly pushes = new Set<PushOutlet>()
   readonly #account: Account
   readonly #find: (stream: string, consumer: string) => Consumer | undefined
