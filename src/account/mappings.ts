@@ -1,5 +1,6 @@
 // Subject mappings of one account: what is published on one subject becomes another, or one of
-// several by weight (reference 2.4). The first mapping that fits counts, as they stand in the rules.
+// several by weight (reference 2.4). The first mapping that fits counts, in the order of the
+// rules.
 //
 // What the weights leave of 100 stays on its own subject, unless the source is named among its
 // destinations: then the rest is lost, which is how loss is simulated.

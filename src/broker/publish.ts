@@ -1,6 +1,7 @@
 // The door: every message enters the broker here, whoever brings it.
 //
-//   mapping -> permission -> match -> plain subscriptions -> one member of each queue group -> remote peers
+//   mapping -> permission -> match
+//     -> plain subscriptions -> one member of each queue group -> remote peers
 //
 // Nothing in here copies a byte or makes a string: the sinks do what they must.
 
