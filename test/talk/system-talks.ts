@@ -13,6 +13,7 @@ export interface SystemTalk {
 
 export const systemConf = `
 server_tags: [attic]
+authorization { users: [ { user: g, password: g } ] }
 accounts {
   $SYS { users: [ { user: s, password: s } ] }
   A { users: [ { user: a, password: a }, { user: a2, password: a2, permissions: {
@@ -113,6 +114,9 @@ export const systemTalks: readonly SystemTalk[] = [
       const subject = `$SYS.SERVER.${id}.CLIENT.AUTH.ERR`
       system.send(`SUB ${subject} 1\r\n`)
       await system.sync()
+      const global = await login(port, 'g')
+      global.send('SUB $SYS.ACCOUNT.CLIENT.AUTH.ERR 1\r\n')
+      await global.sync()
       const stranger = await dial(port)
       await stranger.info()
       stranger.send('CONNECT {"user":"zz","pass":"q","verbose":false}\r\n')
@@ -121,7 +125,11 @@ export const systemTalks: readonly SystemTalk[] = [
       assert.is(json.type, 'io.nats.server.advisory.v1.client_disconnect')
       assert.is(json.reason, 'Authentication Failure')
       assert.equal([json.client.user, json.client.acc], ['zz', '$G'])
-      system.close()
+      // Nobody's account is the global one, until he has logged in.
+      const local = await next(global, '$SYS.ACCOUNT.CLIENT.AUTH.ERR')
+      assert.is(local.json.type, json.type)
+      assert.is(local.json.client.user, 'zz')
+      for (const talk of [system, global]) talk.close()
     },
   },
   {
