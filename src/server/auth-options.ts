@@ -61,7 +61,8 @@ export const userBlock = {
     defaultText: 'all',
     aliases: ['connection_types', 'clients'],
     read: readConnectionTypes,
-    about: 'Ways it may connect: `STANDARD`, `WEBSOCKET`, `MQTT`, `MQTT_WS`.',
+    about:
+      'Ways it may connect: `STANDARD`, `WEBSOCKET`, `LEAFNODE`, `LEAFNODE_WS`, `MQTT`, `MQTT_WS`.',
   },
   proxy_required: { type: 'unsupported', about: 'There are no trusted proxies.' },
 } as const satisfies Block

@@ -5,9 +5,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, credsAuthenticator } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
+import { newCertificates } from '../support/certificates.ts'
 import { scratch } from '../support/directory.ts'
 import { until } from '../support/edge-leaf.ts'
 import { newOperator } from '../support/jwt.ts'
+import { freePort } from '../support/ports.ts'
 import { asked, type Kind, kinds, linked, leafz, remoteTo, withNodes } from '../support/spokes.ts'
 import { spec } from '../support/spec.ts'
 
@@ -106,6 +108,38 @@ spec('leaf listener', it => {
           remotes: [remoteTo(hub, `credentials: "${stranger}"`)],
         })
         await other.process.waitFor('Authorization Violation')
+      }))
+  }
+
+  const secure: readonly (readonly [hub: Kind, spoke: Kind])[] = [
+    ['ours', '2.9'],
+    ['ours', '2.15'],
+    ['ours', 'ours'],
+    ['2.15', 'ours'],
+  ]
+  for (const [hubKind, spokeKind] of secure) {
+    it(`speaks TLS, over TCP and WebSocket, spoke ${spokeKind}, hub ${hubKind}`, () =>
+      withNodes(async (start, client) => {
+        const { ca, serverCert, serverKey, clientCert, clientKey } = newCertificates()
+        const files = `cert_file: "${serverCert}", key_file: "${serverKey}", ca_file: "${ca}"`
+        const own = `cert_file: "${clientCert}", key_file: "${clientKey}", ca_file: "${ca}"`
+        const port = await freePort()
+        const hub = await start({
+          kind: hubKind,
+          name: 'hub',
+          leaf: `tls { ${files}, verify: true }`,
+          conf: `websocket { listen: "127.0.0.1:${port}", tls { ${files} } }`,
+        })
+        const urls = [`tls://localhost:${hub.leafPort}`, `wss://localhost:${port}`]
+        for (const [i, url] of urls.entries()) {
+          const remotes = [`{ url: "${url}", tls { ${own} } }`]
+          const name = `spoke${i}`
+          const spoke = await start({ kind: spokeKind, name, remotes })
+          await linked(hub, i + 1)
+          const [atHub, atSpoke] = [await client(hub), await client(spoke)]
+          atSpoke.subscribe(`at.${i}`, { callback: (_, m) => void m.respond(m.data) })
+          assert.is(await asked(atHub, `at.${i}`, 'secret'), 'secret')
+        }
       }))
   }
 })

@@ -415,6 +415,21 @@ export const leafTalks: readonly LeafTalk[] = [
     },
   },
   {
+    name: 'refuses a user that may not come this way',
+    config: `accounts { A { users: [
+      { user: client, password: pw, allowed_connection_types: ["STANDARD"] }
+      { user: leaf, password: pw, allowed_connection_types: ["LEAFNODE"] } ] } }`,
+    run: async (port, clientPort) => {
+      await (await greeted(port, { user: 'client', pass: 'pw' })).expectEnd(violation)
+      const talk = await spokeOf(port, { user: 'leaf', pass: 'pw' })
+      const client = await dial(clientPort)
+      await client.info()
+      client.send('CONNECT {"user":"leaf","pass":"pw"}\r\n')
+      await client.expectEnd(violation)
+      talk.close()
+    },
+  },
+  {
     name: 'lets so many leaf nodes into an account',
     config: users,
     run: async port => {

@@ -27,6 +27,9 @@ export interface LeafListenerParts {
   accept(socket: ClientSocket, id: number, nonce: string, isGreeted: boolean): void
 }
 
+/** TLS handshakes at once; more are turned away. */
+const securingMax = 1024
+
 export interface LeafTls {
   /** null: turned on by a reload with files that went bad since; never in clear. */
   readonly options: TLSSocketOptions | null
@@ -38,6 +41,8 @@ export class LeafListener {
   readonly #parts: LeafListenerParts
   readonly #listener: Listener
   #address: Address | null = null
+  /** TLS handshakes under way. */
+  #securing = 0
 
   constructor(parts: LeafListenerParts) {
     this.#parts = parts
@@ -78,11 +83,13 @@ export class LeafListener {
     const id = this.#parts.nextId()
     const nonce = newNonce()
     if (tls === null) return this.#parts.accept(new LinkSocket(socket), id, nonce, false)
-    if (tls.options === null) return void socket.destroy()
+    if (tls.options === null || this.#securing >= securingMax) return void socket.destroy()
     const { remoteAddress, remotePort } = socket
     const isGreeted = !tls.handshakeFirst
     if (isGreeted) socket.write(this.#parts.greeting(id, nonce))
+    this.#securing++
     upgrade(socket, tls.options, tls.timeoutMs, clock, (secure, error) => {
+      this.#securing--
       if (secure !== null) this.#parts.accept(new LinkSocket(secure), id, nonce, isGreeted)
       else log.error(`${remoteAddress}:${remotePort} - lid:${id} - TLS handshake error: ${error}`)
     })

@@ -52,6 +52,9 @@ const verbs: readonly LeafVerb[] = [
   { name: '+OK', is: 'text' },
 ]
 
+/** Members of a queue that one line may tell of: an int32, as nats-server has it. */
+const weightMax = 0x7fff_ffff
+
 const plus = 0x2b
 const bar = 0x7c
 
@@ -125,7 +128,7 @@ export class LeafParser extends Framing {
     if (words.count !== 1 && words.count !== 3) return false
     const weight = words.count === 3 ? numberOf(words, 2) : 1
     if (weight < 0) return false
-    this.#operations.subscribe(subject, queue, Math.max(1, weight))
+    this.#operations.subscribe(subject, queue, Math.min(weightMax, Math.max(1, weight)))
     return true
   }
 

@@ -1,6 +1,7 @@
 // What the CONNECT of a leaf node says (reference 4.7), and the INFO lines it is answered with.
 
 import type { Permissions } from '../../account/permissions.ts'
+import { isPattern } from '../../subject/subject.ts'
 import { type ConnectOptions, readConnect, type ServerInfo } from '../handshake.ts'
 import { isRecord, texts } from './handshake.ts'
 import type { SubjectLists } from './permissions.ts'
@@ -38,7 +39,7 @@ export function readSpoke(json: string): SpokeConnect | null {
   if (!isRecord(fields)) return null
   const text = (name: string) => (typeof fields[name] === 'string' ? fields[name] : '')
   const denyPub = texts(fields.deny_pub) ?? []
-  if (denyPub.length > deniesMax) return null
+  if (denyPub.length > deniesMax || !denyPub.every(isPattern)) return null
   return {
     credentials,
     lang: credentials.lang,
