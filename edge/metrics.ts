@@ -67,6 +67,14 @@ const mqttRows: readonly Row[] = [
   ['violations', 'mqtt_violations_total', 'counter', 'Connections that broke the protocol.'],
 ]
 
+const systemRows: readonly Row[] = [
+  ['requests', 'system_requests_total', 'counter', 'Requests to the system account.'],
+  ['dropped_requests', 'system_dropped_requests_total', 'counter', 'Requests that were too many.'],
+  ['pending_requests', 'system_pending_requests', 'gauge', 'Requests waiting for answers.'],
+  ['messages', 'system_messages_total', 'counter', 'Events and answers.'],
+  ['servers', 'system_servers', 'gauge', 'Servers of the system account, this one too.'],
+]
+
 const portRows: readonly Row[] = [
   ['frames', 'serial_frames_total', 'counter', 'Readings of a serial port.'],
   ['bytes', 'serial_received_bytes_total', 'counter', 'Bytes read from a serial port.'],
@@ -107,6 +115,7 @@ export function* roomFamilies(rooms: MeasuredRooms): Iterable<Family> {
     yield figure('gauge', 'store_problems', 'What is wrong with the store.', store.problems.length)
   }
   yield* single(mqttRows, view('mqtt'))
+  yield* single(systemRows, view('system'))
   const ports = listOf(view('serial').ports)
   if (ports.length > 0) yield open(ports)
   yield* labelled(portRows, ports, 'port')

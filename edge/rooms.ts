@@ -350,7 +350,9 @@ export class Rooms {
       reload: () => this.#parts.reload(),
       kick: id => this.#kick(id),
     })
-    this.system?.start()
+    if (this.system === null) return
+    this.system.start()
+    this.views.set('system', this.system)
   }
 
   #kick(id: number): boolean {

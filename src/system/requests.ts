@@ -39,6 +39,8 @@ export class Requests {
   #next: NodeJS.Immediate | null = null
   #isFull = false
   #waitingBytes = 0
+  /** Taken. */
+  taken = 0
   /** Not taken, because too many waited. */
   dropped = 0
 
@@ -62,6 +64,7 @@ export class Requests {
     const bytes = isTooLarge ? 0 : payload.length + headers.length
     const isFull = this.#jobs.length >= jobsMax || this.#waitingBytes + bytes > waitingBytesMax
     if (isFull || waiting >= jobsEachMax) return this.#drop(message.subject)
+    this.taken++
     this.#waiting.set(asker, waiting + 1)
     this.#waitingBytes += bytes
     const request: Request = {

@@ -78,6 +78,17 @@ export class System {
     return this.#requests
   }
 
+  /** For /edgez and /metrics. */
+  view(): object {
+    return {
+      requests: this.#requests.taken,
+      dropped_requests: this.#requests.dropped,
+      pending_requests: this.#requests.pending,
+      messages: this.#voice.said,
+      servers: this.#statistics.others + 1,
+    }
+  }
+
   /** What `/accountz` shows as imports of an account. */
   importsOf(account: string): readonly PrintedShare[] {
     return this.#isRunning ? this.#imports.printed(account) : []

@@ -10,6 +10,8 @@ import type { SystemHost } from './host.ts'
 export const systemOrigin: Origin = { kind: 'system', sink: null, echo: true, permissions: null }
 
 export class Voice {
+  /** Messages so far. */
+  said = 0
   readonly #host: SystemHost
 
   constructor(host: SystemHost) {
@@ -28,6 +30,7 @@ export class Voice {
   }
 
   send(account: Account, subject: string, payload: Buffer, headers?: Buffer, reply = ''): void {
+    this.said++
     this.#trace(subject, reply, payload, headers)
     post(account, systemOrigin, { subject, reply, payload, ...(headers ? { headers } : {}) })
   }

@@ -160,6 +160,8 @@ spec('system account: bounds', it => {
       await system.sync().catch(() => {})
       await turn()
       assert.is(room.log.filter(line => /requests come faster/.test(line)).length, 1)
+      const figures = room.system?.view() as Json
+      assert.ok(figures.dropped_requests >= 40 && figures.requests >= 256, JSON.stringify(figures))
       const again = await ask(other, '$SYS.REQ.SERVER.PING.IDZ')
       assert.is(again?.json.id, room.server.id)
     }))
