@@ -8,6 +8,7 @@ import type { Subscription } from '../src/message.ts'
 import type { AccountFacts } from '../src/monitor/account-shapes.ts'
 import { leafConnection } from '../src/monitor/connection-row.ts'
 import type { Query } from '../src/monitor/query.ts'
+import { sharingFacts } from '../src/monitor/sharing-view.ts'
 import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shapes.ts'
 import { claimFacts, operatorFacts } from '../src/operator/view.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
@@ -82,7 +83,9 @@ function certificateFiles({ server, mqtt }: MonitoredRooms): CertificateFiles {
 /** What its JWT says, and what every account has of the system account. */
 function accountFacts({ server, system }: MonitoredRooms, name: string): AccountFacts {
   const facts = server.operator && claimFacts(server.operator, name, server.clock.wallMs())
-  return { ...facts, imports: system?.importsOf(name) ?? [] }
+  const shared = sharingFacts(server.sharing, name)
+  const imports = [...shared.imports, ...(system?.importsOf(name) ?? [])]
+  return { ...facts, ...shared, imports }
 }
 
 /** As nats-server shows the block. */

@@ -8,6 +8,7 @@
 
 import type { Account } from '../account/account.ts'
 import {
+  type AccountPlan,
   type Plan,
   type PlannedImport,
   type PlanOptions,
@@ -71,6 +72,11 @@ export class Sharing implements ServiceHost {
   /** null: it shares nothing. */
   of(account: string): SharedAccount | null {
     return this.#shared.get(account) ?? null
+  }
+
+  /** What an account has to do with the others; null = nothing. */
+  planOf(account: string): AccountPlan | null {
+    return this.#plan.accounts.get(account) ?? null
   }
 
   close(): void {
