@@ -104,9 +104,9 @@ class Planner {
       if (!this.#set.has(name)) return `"${name}" account not defined for ${kind} export`
     }
     const adding = `Error adding ${kind} export "${subject}"`
-    if (!isPattern(subject)) return `${adding}: invalid subject`
+    if (!isPattern(subject)) return `${adding}: sublist: invalid subject`
     if (position > 0 && subject.split('.')[position - 1] !== '*') {
-      return `${adding}: invalid subject`
+      return `${adding}: sublist: invalid subject`
     }
     if (latency === null) return null
     const results = latency.subject
@@ -143,7 +143,7 @@ class Planner {
     }
     const stem = prefix === '' || prefix.endsWith('.') ? prefix : `${prefix}.`
     const local = prefix === '' ? rule.to || from : stem + from
-    if (!isPattern(withoutPlaces(local))) return `${adding}: invalid subject`
+    if (!isPattern(withoutPlaces(local))) return `${adding}: sublist: invalid subject`
     const cycle =
       this.#streamCycle(account, local, new Set([name])) ??
       this.#streamCycle(account, from, new Set([name]))
@@ -172,7 +172,7 @@ class Planner {
     const adding = `Error adding service import "${there}"`
     const here = rule.to || there
     if (!isPattern(withoutPlaces(here)) || !isPattern(withoutPlaces(there))) {
-      return `${adding}: invalid subject`
+      return `${adding}: sublist: invalid subject`
     }
     const exported = this.#approved(name, rule, exporter.serviceExports)
     if (exported === null) return `${adding}: service import not authorized`
