@@ -63,6 +63,8 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
       }),
     configLoadedWallMs: () => rooms.configLoadedWallMs,
     configDigest: () => rooms.configDigest ?? '',
+    metadata: () => rooms.server.options.server_metadata,
+    featureFlags: () => rooms.server.options.feature_flags,
     certificateEnds: () => certificates.ends(certificateFiles(rooms), rooms.configLoadedWallMs),
     accountFacts: name => accountFacts(rooms, name),
     operators: () => rooms.server.operator && operatorFacts(rooms.server.operator),

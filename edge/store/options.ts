@@ -10,7 +10,7 @@ import type { Block, ConfNode, Report, Values } from '../../src/server/option.ts
 type SyncInterval = number | null
 
 export const jetstreamBlock = {
-  enabled: { type: 'boolean', default: true, about: 'Turns the store on.' },
+  enabled: { type: 'boolean', default: true, aliases: ['enable'], about: 'Turns the store on.' },
   store_dir: {
     type: 'string',
     default: null,

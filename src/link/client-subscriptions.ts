@@ -4,6 +4,8 @@
 import type { Account } from '../account/account.ts'
 import type { Permissions } from '../account/permissions.ts'
 import type { Subscription } from '../message.ts'
+import { hasMoreTokens, isPattern } from '../subject/subject.ts'
+import * as wireErrors from '../wire/errors.ts'
 
 export class ClientSubscriptions {
   readonly bySid = new Map<string, Subscription>()
@@ -58,4 +60,18 @@ export class ClientSubscriptions {
     this.filtered ??= new Set()
     this.filtered.add(subscription)
   }
+}
+
+/** Why a client may not subscribe to that, or null. `tokensMax` 0 is no limit. */
+export function subscribeProblem(
+  subject: string,
+  queue: string,
+  permissions: Permissions | null,
+  tokensMax: number,
+): wireErrors.WireError | null {
+  if (!isPattern(subject)) return wireErrors.invalidSubject
+  if (permissions !== null && !permissions.maySubscribe(subject, queue)) {
+    return wireErrors.subscribeViolation(subject, queue)
+  }
+  return hasMoreTokens(subject, tokensMax) ? wireErrors.tooManyTokens(subject) : null
 }

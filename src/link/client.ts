@@ -23,12 +23,12 @@ import type { Timer } from '../base/clock.ts'
 import { newSubscription } from '../broker/post.ts'
 import { denied, publish, refusedSubject } from '../broker/publish.ts'
 import type { LocalSink, Message, Origin, PermissionCheck, Subscription } from '../message.ts'
-import { isPattern, isReservedReply, isSubject } from '../subject/subject.ts'
+import { isReservedReply, isSubject } from '../subject/subject.ts'
 import { encodeMessage, noResponders } from '../wire/encode.ts'
 import * as wireErrors from '../wire/errors.ts'
 import { type ClientOperations, Parser } from '../wire/parser.ts'
 import { clientLabel } from './client-label.ts'
-import { ClientSubscriptions } from './client-subscriptions.ts'
+import { ClientSubscriptions, subscribeProblem } from './client-subscriptions.ts'
 import type { LinkContext } from './context.ts'
 import {
   type ConnectOptions,
@@ -241,7 +241,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     this.inMsgs++
     this.inBytes += bytes
     const { log } = this.#context
-    if (log.traceOn) tracePublish(log, this, message, this.#context.limits.tracedBytesMax)
+    if (log.traceOn) tracePublish(log, this, message, this.#context.limits)
     const hasHeaders = message.payloadStart > message.bodyStart
     if (hasHeaders && !this.options.headers) return this.violation(wireErrors.headersUnsupported)
     if (this.options.pedantic && !isSubject(message.subject)) {
@@ -268,11 +268,10 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     if (log.traceOn) {
       traceIn(log, this, `SUB ${subject}${queue === '' ? '' : ` ${queue}`} ${sid}`)
     }
-    if (!isPattern(subject)) return this.#refuse(wireErrors.invalidSubject)
     const permissions = this.identity?.permissions ?? null
-    if (permissions !== null && !permissions.maySubscribe(subject, queue)) {
-      return this.#refuse(wireErrors.subscribeViolation(subject, queue))
-    }
+    const { subjectTokensMax = 0 } = this.#context.limits
+    const problem = subscribeProblem(subject, queue, permissions, subjectTokensMax)
+    if (problem !== null) return this.#refuse(problem)
     const { bySid } = this.#subscriptions
     if (bySid.size >= this.#subscriptionsMax) {
       return this.#refuse(wireErrors.subscriptionsExceeded)
@@ -301,7 +300,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   connect(json: string): void {
     const { log } = this.#context
     if (log.traceOn) traceIn(log, this, `CONNECT ${redacted(json)}`)
-    const options = readConnect(json)
+    const options = readConnect(json, this.#context.limits.headersOff)
     this.options = options ?? this.options
     const refused = connectViolation(options, json)
     if (options === null || refused !== null)

@@ -20,6 +20,12 @@ export interface LinkLimits extends ParserLimits {
   readonly writeDeadlineMs: number
   /** Of a payload in the trace log; 0 = all. */
   readonly tracedBytesMax: number
+  /** The trace shows the headers of a message, and nothing of one without. */
+  readonly tracesHeadersOnly?: boolean
+  /** Of a subscription's subject; 0 = no limit but the line's. */
+  readonly subjectTokensMax?: number
+  /** no_header_support: nobody has headers, whatever CONNECT says. */
+  readonly headersOff?: boolean
   readonly keepalive: KeepaliveOptions
 }
 

@@ -98,7 +98,7 @@ export const connectDefaults: ConnectOptions = {
 }
 
 /** Reads a CONNECT's JSON; null when it is no object or a field has the wrong type. */
-export function readConnect(json: string): ConnectOptions | null {
+export function readConnect(json: string, headersOff = false): ConnectOptions | null {
   let fields: unknown
   try {
     fields = JSON.parse(json)
@@ -117,7 +117,7 @@ export function readConnect(json: string): ConnectOptions | null {
     verbose: flag('verbose', true),
     pedantic: flag('pedantic', true),
     echo: flag('echo', true),
-    headers: flag('headers', false),
+    headers: flag('headers', false) && !headersOff,
     noResponders: flag('no_responders', false),
     protocol: (from.protocol ?? 0) as number,
     name: text('name'),

@@ -13,6 +13,8 @@ const stallMsMax = 10
 export class Pressure {
   /** Some delivery since the last `wait` went into a congested outbox. */
   raised = false
+  /** no_fast_producer_stall: nobody is slowed. */
+  isOff = false
   /** Producers stalled so far, for /varz. */
   stalls = 0
   readonly #clock: Clock
@@ -26,6 +28,7 @@ export class Pressure {
   /** Calls `resume` once, when a congested outbox has drained or after 10 ms. */
   wait(resume: () => void): void {
     this.raised = false
+    if (this.isOff) return resume()
     this.stalls++
     this.#waiting.push(resume)
     if (this.#isTimed) return

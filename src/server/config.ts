@@ -89,7 +89,7 @@ function applyFlags(
     logtime_utc: flags.logTimeUtc ?? file.logtime_utc,
     max_traced_msg_len: flags.tracedBytesMax ?? file.max_traced_msg_len,
     debug: flags.debug ?? file.debug,
-    trace: flags.trace ?? (file.trace || file.trace_verbose),
+    trace: flags.trace ?? (file.trace || file.trace_verbose || file.trace_headers),
     trace_verbose: flags.traceVerbose ?? file.trace_verbose,
     store_dir: flags.storeDir ?? file.store_dir,
     authorization: authorizationWith(file.authorization, flags),

@@ -9,6 +9,7 @@ import { systemAccountName } from '../account/account.ts'
 import { accountsRow } from './account-options.ts'
 import { authorizationBlock, verifyAuthorization } from './auth-options.ts'
 import { operatorRows } from './operator-options.ts'
+import { featureFlagsRow, metadataRow, writeTimeoutRow } from './named-options.ts'
 import type { Block, Values } from './option.ts'
 import { leafnodesBlock, verifyLeafnodes } from './leafnode-options.ts'
 import { clusterBlock, verifyCluster } from './peer-options.ts'
@@ -46,6 +47,8 @@ const listening = {
     reloadable: true,
     about: 'Tags, shown by monitoring.',
   },
+  server_metadata: metadataRow,
+  feature_flags: featureFlagsRow,
   client_advertise: {
     type: 'string',
     default: null,
@@ -122,6 +125,15 @@ const limits = {
     aliases: ['max_subs'],
     about: 'Subscriptions of one connection; 0 or -1 is without limit.',
   },
+  max_sub_tokens: {
+    type: 'integer',
+    default: 0,
+    min: 1,
+    max: 255,
+    aliases: ['max_subscription_tokens'],
+    defaultText: 'no limit',
+    about: 'Tokens of a subject that a client subscribes to.',
+  },
   max_control_line: {
     type: 'size',
     default: 4096,
@@ -150,6 +162,18 @@ const limits = {
     min: 1,
     reloadable: true,
     about: 'Time a connection may take to accept a write before it is cut off as slow.',
+  },
+  write_timeout: writeTimeoutRow,
+  no_fast_producer_stall: {
+    type: 'boolean',
+    default: false,
+    reloadable: true,
+    about: 'Do not slow producers whose consumers are behind; those are cut off at max_pending.',
+  },
+  no_header_support: {
+    type: 'boolean',
+    default: false,
+    about: 'Tell clients that there are no headers, and refuse them.',
   },
   ping_interval: {
     type: 'duration',
@@ -212,6 +236,12 @@ const logging = {
     default: false,
     reloadable: true,
     about: 'Trace the system account as well.',
+  },
+  trace_headers: {
+    type: 'boolean',
+    default: false,
+    reloadable: true,
+    about: 'Trace, with the headers of messages and without their payloads.',
   },
   logtime: {
     type: 'boolean',
@@ -330,29 +360,15 @@ const notOurs = {
   default_js_domain: { type: 'unsupported', about: 'There is one domain.' },
   https: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
   https_port: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
-  max_sub_tokens: {
-    type: 'unsupported',
-    aliases: ['max_subscription_tokens'],
-    about: 'Only max_control_line bounds a subject.',
-  },
-  write_timeout: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
-  no_header_support: { type: 'unsupported', about: 'Headers are always on.' },
   allow_non_tls: { type: 'unsupported', about: 'With a tls block every client uses TLS.' },
   ocsp: { type: 'unsupported', about: 'OCSP is not stapled.' },
   ocsp_cache: { type: 'unsupported', about: 'OCSP is not stapled.' },
-  server_metadata: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
-  feature_flags: { type: 'unsupported', about: 'A key of nats-server 2.14.' },
-  trace_headers: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
-  proxies: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
-  proxy_protocol: { type: 'unsupported', about: 'A key of nats-server 2.12.' },
+  proxies: { type: 'unsupported', about: 'No proxy is trusted to speak for its clients.' },
+  proxy_protocol: { type: 'unsupported', about: 'Clients must connect without its header.' },
   disable_sublist_cache: {
     type: 'ignored',
     aliases: ['no_sublist_cache'],
     about: 'The cache is small and bounded.',
-  },
-  no_fast_producer_stall: {
-    type: 'ignored',
-    about: 'A producer is slowed only while its own writes are behind.',
   },
 } as const satisfies Block
 

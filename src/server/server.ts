@@ -160,6 +160,7 @@ export class Server {
     this.hashes = new Hashes(parts.clock)
     this.authorization = authorizationOf(parts.options, this.hashes)
     this.pressure = new Pressure(parts.clock)
+    this.pressure.isOff = parts.options.no_fast_producer_stall
     this.closed = new ClosedClients(parts.options.max_closed_clients)
     const { host, port, listen } = parts.options
     this.address = { host: listen?.host ?? host, port: listen?.port ?? port }
@@ -233,6 +234,7 @@ export class Server {
   /** Takes over reloaded options; users that are gone or changed are cut off. */
   reload(options: ServerOptions): void {
     this.options = options
+    this.pressure.isOff = options.no_fast_producer_stall
     this.#tls = renewedOptions(options.tls, this.#tls, this.log)
     this.#limits = limitsOf(options)
     this.authorization = authorizationOf(options, this.hashes, this.operator?.login)
@@ -314,7 +316,7 @@ export class Server {
       go: `node${process.versions.node}`,
       host: address.host,
       port: address.port,
-      headers: true,
+      headers: !options.no_header_support,
       ...(isAuthRequired(authorization) && !isOpen ? { auth_required: true } : {}),
       ...(tls === null ? {} : { tls_required: true }),
       ...(tls?.verify ? { tls_verify: true } : {}),
@@ -412,6 +414,9 @@ function limitsOf(options: ServerOptions): LinkLimits {
     pendingBytesMax: options.max_pending,
     writeDeadlineMs: options.write_deadline,
     tracedBytesMax: options.max_traced_msg_len,
+    tracesHeadersOnly: options.trace_headers,
+    subjectTokensMax: options.max_sub_tokens,
+    headersOff: options.no_header_support,
     keepalive: {
       intervalMs: options.ping_interval,
       unansweredMax: options.ping_max,

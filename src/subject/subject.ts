@@ -108,3 +108,11 @@ export function isReservedReply(reply: string): boolean {
   if (first !== 0x5f && first !== 0x24) return false
   return reply.startsWith('_R_.') || reply.startsWith('$JS.ACK.') || reply.startsWith('$GNR.')
 }
+
+/** More than `max` tokens; 0 is no limit. */
+export function hasMoreTokens(subject: string, max: number): boolean {
+  if (max === 0) return false
+  let count = 1
+  for (let dot = subject.indexOf('.'); dot >= 0; dot = subject.indexOf('.', dot + 1)) count++
+  return count > max
+}

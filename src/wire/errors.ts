@@ -54,6 +54,9 @@ export const invalidPublishSubject = mild('Invalid Publish Subject')
 export const publishViolation = (subject: string): WireError =>
   mild(`Permissions Violation for Publish to "${subject}"`)
 
+export const tooManyTokens = (subject: string): WireError =>
+  mild(`Permissions Violation for Subscription to "${subject}", too many tokens`)
+
 export const replyViolation = (reply: string): WireError =>
   mild(`Permissions Violation for Publish with Reply of "${reply}"`)
 

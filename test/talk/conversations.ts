@@ -29,6 +29,27 @@ const as = (user: string, pass = 'pw') =>
 
 export const conversations: readonly Conversation[] = [
   {
+    name: 'max_sub_tokens bounds what is subscribed to, not what is published',
+    config: 'max_sub_tokens: 2',
+    connect: quiet,
+    lines: [
+      '> SUB a.b 1',
+      '> SUB a.b.c 2',
+      `< -ERR 'Permissions Violation for Subscription to "a.b.c", too many tokens'`,
+      '> SUB a.> 3',
+      '> PUB a.b.c.d 1',
+      '> x',
+      '< MSG a.b.c.d 3 1',
+      '< x',
+    ],
+  },
+  {
+    name: 'no_header_support refuses headers',
+    config: 'no_header_support: true',
+    connect: 'CONNECT {"verbose":false,"pedantic":false,"headers":true}',
+    lines: ['> SUB a 1', '> HPUB a 12 13', '>> NATS/1.0\r\n\r\nx\r\n', '|'],
+  },
+  {
     name: 'publish and subscribe',
     connect: quiet,
     lines: ['> SUB foo.* 1', '> PUB foo.a 5', '> hello', '< MSG foo.a 1 5', '< hello'],

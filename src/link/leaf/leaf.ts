@@ -97,7 +97,7 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
     const paced = new PacedSink(socket, () => this.border?.resume())
     this.outbox = new Outbox(this, paced, turn, pool, limits.pendingBytesMax)
     const { log } = context
-    const heard = log.traceOn ? new LeafTrace(this, log, limits.tracedBytesMax) : this
+    const heard = log.traceOn ? new LeafTrace(this, log, limits) : this
     this.parser = new LeafParser(heard, { lineBytesMax, payloadBytesMax: 0 })
     this.#health = new LeafHealth(this, paced, clock, limits.keepalive)
     this.#deadlineMs = writes.deadlineMs

@@ -5,7 +5,7 @@ import type { Log } from '../../base/log.ts'
 import type { Message } from '../../message.ts'
 import type { WireError } from '../../wire/errors.ts'
 import { redacted } from '../handshake.ts'
-import { traceIn, tracePayload } from '../trace.ts'
+import { bodyText, type Shown, traceIn } from '../trace.ts'
 import type { LeafOperations } from './parser.ts'
 
 export interface Traced extends LeafOperations {
@@ -15,19 +15,18 @@ export interface Traced extends LeafOperations {
 export class LeafTrace implements LeafOperations {
   readonly #link: Traced
   readonly #log: Log
-  readonly #bytesMax: number
+  readonly #shown: Shown
 
-  /** Of a payload `bytesMax` are shown; 0 = all. */
-  constructor(link: Traced, log: Log, bytesMax: number) {
+  constructor(link: Traced, log: Log, shown: Shown) {
     this.#link = link
     this.#log = log
-    this.#bytesMax = bytesMax
+    this.#shown = shown
   }
 
   message(message: Message): void {
     this.#in(messageText(message, message.queues))
-    const payload = tracePayload(message, this.#bytesMax)
-    this.#log.trace(`${this.#link.label} - <<- MSG_PAYLOAD: [${payload}]`)
+    const body = bodyText(message, this.#shown)
+    if (body !== '') this.#log.trace(`${this.#link.label} - <<- MSG_PAYLOAD: [${body}]`)
     this.#link.message(message)
   }
 

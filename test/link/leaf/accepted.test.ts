@@ -307,7 +307,7 @@ spec('leaf door', it => {
         'lid:5 - <<- [LS+ a q 2]',
         'lid:5 - <<- [LS- b]',
         'lid:5 - <<- [LMSG c | q 5]',
-        'lid:5 - <<- MSG_PAYLOAD: ["hel"...]',
+        'lid:5 - <<- MSG_PAYLOAD: ["hel..."]',
         'lid:5 - ->> [PONG]',
         'lid:5 - ->> [LMSG a | q 1]',
         '"pass":"[REDACTED]"',
