@@ -31,7 +31,7 @@ export const writeTimeoutRow = {
   type: 'custom',
   default: 'default',
   read: readWriteTimeout,
-  about: 'default, close or retry; whoever takes nothing within write_deadline is closed anyway.',
+  about: 'One of default, close, retry; all close who takes nothing within write_deadline.',
 } as const
 
 function readMetadata(node: ConfNode, report: Report): Texts {
