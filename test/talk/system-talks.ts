@@ -15,7 +15,22 @@ export const systemConf = `
 server_tags: [attic]
 authorization { users: [ { user: g, password: g } ] }
 accounts {
-  $SYS { users: [ { user: s, password: s } ] }
+  $SYS {
+    users: [ { user: s, password: s } ]
+    exports: [
+      { service: "$SYS.REQ.SERVER.PING.STATSZ", accounts: [O] }
+      { service: "$SYS.DEBUG.SUBSCRIBERS", accounts: [O] }
+      { stream: "$SYS.ACCOUNT.>", accounts: [O] }
+    ]
+  }
+  O {
+    users: [ { user: o, password: o } ]
+    imports: [
+      { service: { account: "$SYS", subject: "$SYS.REQ.SERVER.PING.STATSZ" }, to: "servers" }
+      { service: { account: "$SYS", subject: "$SYS.DEBUG.SUBSCRIBERS" } }
+      { stream: { account: "$SYS", subject: "$SYS.ACCOUNT.>" } }
+    ]
+  }
   A { users: [ { user: a, password: a }, { user: a2, password: a2, permissions: {
     publish: { allow: ["$SYS.>", "x.>"], deny: "y" }
     subscribe: { allow: ["_INBOX.>", "z q"] }
@@ -178,6 +193,22 @@ export const systemTalks: readonly SystemTalk[] = [
         ['A'],
       )
       for (const talk of [a, b, system]) talk.close()
+    },
+  },
+  {
+    name: 'an account may import what the system account exports to it',
+    run: async port => {
+      const o = await login(port, 'o')
+      const { json } = (await ask(o, 'servers'))!
+      assert.equal([json.server.id, json.statsz.active_servers], [await serverId(port), 1])
+      o.send('SUB foo 1\r\nSUB $SYS.ACCOUNT.*.CONNECT 2\r\n')
+      const other = await login(port, 'a')
+      assert.is((await next(o, '$SYS.ACCOUNT.A.CONNECT')).json.client.user, 'a')
+      other.send('SUB foo 1\r\n')
+      await other.sync()
+      const count = (await ask(o, '$SYS.DEBUG.SUBSCRIBERS', 'foo'))!
+      assert.is(count.bytes.toString(), '1')
+      for (const talk of [o, other]) talk.close()
     },
   },
   {
