@@ -100,6 +100,13 @@ const scheduleRows: readonly Row[] = [
   ['runs', 'schedule_runs_total', 'counter', 'Messages published by a schedule.'],
 ]
 
+const calloutRows: readonly Row[] = [
+  ['asked', 'auth_callout_requests_total', 'counter', 'Logins that a service was asked about.'],
+  ['admitted', 'auth_callout_admitted_total', 'counter', 'Logins that the service allowed.'],
+  ['refused', 'auth_callout_refused_total', 'counter', 'Logins that came to nothing.'],
+  ['unanswered', 'auth_callout_unanswered_total', 'counter', 'Questions without an answer.'],
+]
+
 export function* roomFamilies(rooms: MeasuredRooms): Iterable<Family> {
   yield figure('gauge', 'leaf_remotes', 'Hubs that the configuration names.', rooms.remotes)
   if (rooms.jetstream !== null) {
@@ -120,6 +127,7 @@ export function* roomFamilies(rooms: MeasuredRooms): Iterable<Family> {
   if (ports.length > 0) yield open(ports)
   yield* labelled(portRows, ports, 'port')
   yield* single(telemetryRows, view('telemetry'))
+  yield* single(calloutRows, view('auth_callout'))
   yield* labelled(scheduleRows, listOf(view('schedules').schedules), 'schedule')
 }
 

@@ -95,6 +95,7 @@ export class Rooms {
     await this.#startProfiler()
     await this.#startMonitoring()
     await this.#startOperator()
+    await this.#startCallout()
     await this.#startStore()
     await this.#startMqtt()
     await this.#startSources()
@@ -120,6 +121,9 @@ export class Rooms {
     const { mqtt, websocket, leafnodes } = options
     for (const tls of [options.tls, mqtt?.tls, websocket?.tls, leafnodes.tls]) {
       if (tls) verifyTls(tls)
+    }
+    if (!isCalloutKept(this.#parts.options, options)) {
+      throw new Error('config reload not supported for AuthCallout')
     }
     const [before, after] = [this.#parts.options, options].map(storedAccounts)
     if (!isDeepStrictEqual(before, after)) {
@@ -216,6 +220,13 @@ export class Rooms {
     if (operator === null) return
     this.#closers.add(operator)
     await operator.fetch(namedAccounts(this.#parts.options))
+  }
+
+  async #startCallout(): Promise<void> {
+    if (!this.#parts.options.authorization?.auth_callout) return
+    const { startCallout } = await import('../src/server/callout-mode.ts')
+    const callout = await startCallout(this.server)
+    if (callout !== null) this.views.set('auth_callout', callout)
   }
 
   async #startStore(): Promise<void> {
@@ -470,4 +481,11 @@ const listenErrors: Readonly<Record<string, string>> = {
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): string {
   const why = listenErrors[error.code ?? '']
   return why ? `listen tcp ${host}:${port}: bind: ${why}` : error.message
+}
+
+/** What it needs is loaded at the start: it cannot begin, or begin to seal, later. */
+function isCalloutKept(first: EdgeOptions, next: EdgeOptions): boolean {
+  const [was, is] = [first, next].map(options => options.authorization?.auth_callout ?? null)
+  if (!is) return true
+  return was !== null && was !== undefined && (is.xkey === null || was.xkey !== null)
 }

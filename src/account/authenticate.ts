@@ -15,6 +15,11 @@ export interface Credentials {
   readonly sig?: string
   /** A user's JWT; of an MQTT client it is the password. */
   readonly jwt?: string
+  /** What it says of its client library. */
+  readonly name?: string
+  readonly lang?: string
+  readonly version?: string
+  readonly protocol?: number
 }
 
 /** The ways to connect, as a user's `allowed_connection_types` names them. */
@@ -37,6 +42,11 @@ export interface Peer {
   readonly host: string
   /** What it proved to be in TLS; null = nothing. */
   readonly certificate: X509Certificate | null
+  /** The TLS that it came by; null or absent = none. */
+  readonly secured?: { readonly version: string; readonly cipher: string } | null
+  /** Of the connection; absent: it has none. */
+  readonly id?: number
+  readonly mqttClientId?: string
   /** What we sent it to sign; '' = nothing. */
   readonly nonce: string
   /** What the log calls it; absent: its host. */
@@ -75,6 +85,14 @@ export interface Authorization {
   readonly hashes: HashCheck
   /** Operator mode: everybody brings a JWT, and nothing above but `timeoutMs` counts. */
   readonly operator?: OperatorCheck | null
+  /** A service decides, whatever the users here say. */
+  readonly callout?: CalloutCheck | null
+}
+
+/** src/callout has it. */
+export interface CalloutCheck {
+  /** `first` is what the config alone says. */
+  decide(credentials: Credentials, peer: Peer, first: Verdict): Verdict
 }
 
 /** src/operator has it. */
@@ -93,6 +111,8 @@ export interface Identity {
   readonly expiresWallMs?: number
   /** Of a user with a JWT. */
   readonly claims?: UserClaims
+  /** A callout service decided: it is not asked again when the config is reloaded. */
+  readonly isDelegated?: true
 }
 
 /** Infinity where the user has no limit of its own. */
@@ -155,6 +175,18 @@ export function authenticate(
   credentials: Credentials,
   account: string,
   peer: Peer = somebody,
+): Verdict {
+  const verdict = prove(authorization, credentials, account, peer)
+  const { callout } = authorization
+  return callout ? callout.decide(credentials, peer, verdict) : verdict
+}
+
+/** By the config alone. */
+function prove(
+  authorization: Authorization,
+  credentials: Credentials,
+  account: string,
+  peer: Peer,
 ): Verdict {
   if (authorization.operator) return authorization.operator.check(credentials, peer)
   if (!isAuthRequired(authorization)) return { user: credentials.user, account, permissions: null }

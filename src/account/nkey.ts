@@ -105,6 +105,18 @@ function readPublicKey(text: string): { role: Role; raw: Buffer } | null {
   return role === null ? null : { role, raw: raw.subarray(1) }
 }
 
+const curveByte = 23 << 3 // X
+
+/** The 32 bytes of a public X25519 key `X…`, or null (nkeys, xkeys.go). */
+export function readCurveKey(text: string): Buffer | null {
+  const raw = unwrap(text, keyBytes + 1)
+  return raw === null || raw[0] !== curveByte ? null : raw.subarray(1)
+}
+
+export function writeCurveKey(raw: Buffer): string {
+  return wrap(Buffer.from([curveByte]), raw)
+}
+
 function roleOf(byte: number): Role | null {
   for (const role of Object.keys(roleBytes) as Role[]) if (roleBytes[role] === byte) return role
   return null
@@ -139,7 +151,7 @@ function crc16(data: Buffer): number {
 // RFC 4648 base32, without padding.
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
-function encodeBase32(data: Buffer): string {
+export function encodeBase32(data: Buffer): string {
   let text = ''
   let held = 0
   let bits = 0

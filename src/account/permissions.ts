@@ -69,6 +69,20 @@ export class Permissions implements PermissionCheck {
   }
 }
 
+/** The same, but for one subject that may not be published on. */
+export function withDeny(permissions: Permissions | null, subject: string): Permissions {
+  const lists = permissions?.lists ?? noLists
+  const publishDeny = [...lists.publishDeny, subject]
+  return new Permissions({ ...lists, publishDeny }, permissions?.responses ?? null)
+}
+
+const noLists: PermissionLists = {
+  publishAllow: null,
+  publishDeny: [],
+  subscribeAllow: null,
+  subscribeDeny: [],
+}
+
 function admits(entry: QueueEntry, subject: string, queue: string): boolean {
   if (entry.queue !== '' && (queue === '' || !matches(entry.queue, queue))) return false
   return covers(entry.subject, subject)

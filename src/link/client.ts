@@ -120,7 +120,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
       this.violation(wireErrors.connectionsExceeded)
       return
     }
-    const open = this.#context.authenticate(connectDefaults, this)
+    const { callout = null } = authorization
+    const open = callout ? null : this.#context.authenticate(connectDefaults, this)
     const isOpen = open !== null && !(open instanceof Promise) && this.#becomeOpen(open)
     if (!isOpen) this.#awaitConnect(authorization.timeoutMs)
     this.keepalive.start()
@@ -213,6 +214,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   recheck(): void {
     const state = this.#state
     if (state.is !== 'open') return
+    if (this.identity?.isDelegated && this.#context.authorization.callout) return
     this.#decide(this.#context.authenticate(this.options, this), identity => {
       this.#recheckedAs(identity)
     })

@@ -26,6 +26,8 @@ export interface ServerInfo {
   readonly domain?: string
   readonly connect_urls?: readonly string[]
   readonly ldm?: true
+  /** Our key for what an auth callout service seals. */
+  readonly xkey?: string
 }
 
 /** The account a client is bound to, as the INFO after its CONNECT says (2.12). */

@@ -6,6 +6,7 @@
 import { type ConnectionType, connectionTypes } from '../account/authenticate.ts'
 import { hashCost, isHash } from '../account/hashes.ts'
 import { isPublicKey } from '../account/nkey.ts'
+import { calloutBlock, verifyCallout } from './callout-options.ts'
 import { parseDurationMs } from './duration.ts'
 import type { Block, ConfEntry, ConfNode, Report, Values } from './option.ts'
 
@@ -110,9 +111,12 @@ export const authorizationBlock = {
     about: 'Permissions of users that have none of their own.',
   },
   auth_callout: {
-    type: 'unsupported',
+    type: 'block',
+    block: calloutBlock,
+    verify: verifyCallout,
     aliases: ['auth_hook'],
-    about: 'Users stand in the config file.',
+    reloadable: true,
+    about: 'A service that decides who may connect.',
   },
   proxy_required: { type: 'unsupported', about: 'There are no trusted proxies.' },
 } as const satisfies Block

@@ -1,6 +1,6 @@
 // From the config's `authorization` and `accounts` to what authenticate() asks (reference 2.3, 2.4).
 
-import type { Authorization, OperatorCheck, User } from '../account/authenticate.ts'
+import type { Authorization, CalloutCheck, OperatorCheck, User } from '../account/authenticate.ts'
 import type { HashCheck } from '../account/hashes.ts'
 import { Permissions } from '../account/permissions.ts'
 import { globalAccountName } from '../account/account.ts'
@@ -22,12 +22,15 @@ type Options = Pick<
 
 /** In operator mode, for as long as nobody can check JWTs. */
 const nobody: OperatorCheck = { check: () => null }
+/** As long as no service can be asked. */
+const unasked: CalloutCheck = { decide: () => null }
 
 /** Neither users nor a token: everybody may do everything. */
 export function authorizationOf(
   options: Options,
   hashes: HashCheck,
   operator: OperatorCheck = nobody,
+  callout: CalloutCheck = unasked,
 ): Authorization {
   const block = options.authorization
   const users = new Map<string, User>()
@@ -62,10 +65,11 @@ export function authorizationOf(
     timeoutMs: block?.timeout ?? 2000,
     hashes,
     operator: isOperatorMode ? operator : null,
+    callout: block?.auth_callout ? callout : null,
   }
 }
 
-function permissionsOf(rules: PermissionRules | null): Permissions | null {
+export function permissionsOf(rules: PermissionRules | null): Permissions | null {
   if (rules === null) return null
   const { publish, subscribe, allowResponses } = rules
   // With allow_responses and no publish rules, only replies may be published.

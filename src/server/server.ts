@@ -13,6 +13,7 @@ import {
 import {
   type Authorization,
   authenticate,
+  type CalloutCheck,
   type Credentials,
   isAuthRequired,
   type Peer,
@@ -96,6 +97,8 @@ export interface ServerObserver {
 
 export class Server {
   readonly id: string
+  /** It signs what it asks an auth callout service. */
+  readonly key = createNKey('server')
   readonly name: string
   readonly version = protocolVersion
   readonly accounts = new Map<string, Account>()
@@ -142,6 +145,8 @@ export class Server {
   readonly #context: LinkContext
   #limits: LinkLimits
   #tls: TLSSocketOptions | null = null
+  #callout: CalloutCheck | undefined
+  #xkey = ''
   #lastId = 4
   #hasShared = false
   #isLameDuck = false
@@ -153,7 +158,7 @@ export class Server {
     this.log = parts.log
     this.clock = parts.clock
     this.turn = parts.turn
-    this.id = createNKey('server').publicKey
+    this.id = this.key.publicKey
     this.name = parts.options.server_name ?? this.id
     this.startedWallMs = parts.clock.wallMs()
     this.startedMonotonicMs = parts.clock.monotonicMs()
@@ -237,7 +242,7 @@ export class Server {
     this.pressure.isOff = options.no_fast_producer_stall
     this.#tls = renewedOptions(options.tls, this.#tls, this.log)
     this.#limits = limitsOf(options)
-    this.authorization = authorizationOf(options, this.hashes, this.operator?.login)
+    this.#authorize()
     this.#configureAccounts()
     const claims = operatorSettings(options)
     if (claims !== null) this.operator?.reload(claims)
@@ -247,7 +252,19 @@ export class Server {
   /** From now on users bring JWTs. */
   useOperator(operator: Operator): void {
     this.operator = operator
-    this.authorization = authorizationOf(this.options, this.hashes, operator.login)
+    this.#authorize()
+  }
+
+  /** From now on a service decides; `xkey` is our key for what is sealed, '' = none. */
+  useCallout(callout: CalloutCheck, xkey: string): void {
+    this.#callout = callout
+    this.#xkey = xkey
+    this.#authorize()
+  }
+
+  #authorize(): void {
+    const { options, hashes, operator } = this
+    this.authorization = authorizationOf(options, hashes, operator?.login, this.#callout)
   }
 
   /** Stops accepting and tells the clients; closing them is the caller's, over time. */
@@ -326,6 +343,7 @@ export class Server {
       ...(this.#parts.jetstream?.domain ? { domain: this.#parts.jetstream.domain } : {}),
       ...(advertise ? { connect_urls: [advertise] } : {}),
       ...(this.#isLameDuck ? { ldm: true } : {}),
+      ...(this.#xkey === '' ? {} : { xkey: this.#xkey }),
     }
   }
 

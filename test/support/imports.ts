@@ -14,6 +14,7 @@ const order = [
   'account',
   'broker',
   'operator',
+  'callout',
   'link',
   'monitor',
   'system',
