@@ -16,7 +16,6 @@ import {
   type Identity,
   lowestLimits,
   type Peer,
-  type Verdict,
 } from '../account/authenticate.ts'
 import { ReplyPermissions } from '../account/replies.ts'
 import type { Timer } from '../base/clock.ts'
@@ -40,6 +39,7 @@ import {
   redacted,
 } from './handshake.ts'
 import { Expiry } from '../base/expiry.ts'
+import { Intake } from './intake.ts'
 import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import type { Secured } from './secured.ts'
@@ -81,6 +81,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   readonly #socket: ClientSocket
   readonly #outbox: Outbox
   readonly #parser: Parser
+  readonly #intake: Intake
   readonly #subscriptions = new ClientSubscriptions()
   #state: State = { is: 'closed', reason: '' }
   /** allow_responses: what it may still answer. */
@@ -89,7 +90,6 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   #subscriptionsMax = 0
   #expiry: Expiry | null = null
   #deadline: WriteDeadline | null = null
-  #isHeld = false
   /** CONNECT came, and no PING after it yet: the answer to that brings an INFO. */
   #owesConnectInfo = false
 
@@ -105,7 +105,9 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     this.payloadBytesMax = context.limits.payloadBytesMax
     const { turn, pool, limits } = context
     this.#outbox = new Outbox(this, socket, turn, pool, limits.pendingBytesMax)
-    this.#parser = new Parser(this, context.limits)
+    const parser = new Parser(this, context.limits)
+    this.#parser = parser
+    this.#intake = new Intake({ parser, socket, isWaiting: () => this.isWaiting() })
     this.keepalive = new Keepalive(this, context.clock, context.limits.keepalive)
   }
 
@@ -178,10 +180,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     const pressure = this.#context.pressure
     if (!pressure.raised || this.#state.is === 'closed') return
     this.stalls++
-    this.#socket.pause()
-    pressure.wait(() => {
-      if (!this.#isHeld) this.#socket.resume()
-    })
+    this.#intake.wait(pressure)
   }
 
   ended(error: Error | null): void {
@@ -215,7 +214,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     const state = this.#state
     if (state.is !== 'open') return
     if (this.identity?.isDelegated && this.#context.authorization.callout) return
-    this.#decide(this.#context.authenticate(this.options, this), identity => {
+    this.#intake.decide(this.#context.authenticate(this.options, this), identity => {
       this.#recheckedAs(identity)
     })
   }
@@ -307,7 +306,9 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     const refused = connectViolation(options, json)
     if (options === null || refused !== null)
       return this.violation(refused ?? wireErrors.parseError)
-    this.#decide(this.#context.authenticate(options, this), identity => this.#connected(identity))
+    this.#intake.decide(this.#context.authenticate(options, this), identity =>
+      this.#connected(identity),
+    )
   }
 
   #connected(identity: Identity | null): void {
@@ -431,21 +432,6 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
     this.echo = this.options.echo
     this.#state = { is: 'open', account }
     return true
-  }
-
-  /** Acts on the verdict, at once or when it comes; what the client sends meanwhile waits. */
-  #decide(verdict: Verdict, act: (identity: Identity | null) => void): void {
-    if (!(verdict instanceof Promise)) return act(verdict)
-    this.#isHeld = true
-    this.#parser.hold()
-    this.#socket.pause()
-    void verdict.then(identity => {
-      this.#isHeld = false
-      if (this.isWaiting()) act(identity)
-      // May be held again, by a CONNECT among what waited.
-      if (this.isWaiting()) this.#parser.resume()
-      if (this.isWaiting() && !this.#isHeld) this.#socket.resume()
-    })
   }
 
   #limit({ limits: own, expiresWallMs }: Identity, { limits: ofAccount }: Account): void {
