@@ -6,7 +6,7 @@ import type { Sources } from '../src/monitor/shapes.ts'
 import type { ProcessFigures } from '../src/monitor/varz.ts'
 import type { Server } from '../src/server/server.ts'
 import { Figures } from '../src/system/figures.ts'
-import { profileOf } from '../src/system/profile.ts'
+import { Profiles } from '../src/system/profile.ts'
 import { System } from '../src/system/system.ts'
 import { mqttClient, rememberMqtt } from './monitoring.ts'
 import type { Connection } from './mqtt/connection.ts'
@@ -31,6 +31,7 @@ export function newSystem(parts: SystemRoomParts): System | null {
   const account = server.systemAccount
   if (account === null) return null
   const own = new Figures(server.clock)
+  const profiles = new Profiles()
   const system = new System({
     log: server.log,
     clock: server.clock,
@@ -43,7 +44,7 @@ export function newSystem(parts: SystemRoomParts): System | null {
     tracesSystem: () => server.options.trace_verbose,
     figures: () => parts.figures() ?? own.read(),
     jsz: query => parts.jsz(query),
-    profile: profileOf,
+    profile: (name, durationMs) => profiles.take(name, durationMs),
     reload: () => parts.reload(),
     kick: id => kickClient(server, id) || parts.kick(id),
     sendLameDuck: id => sendLameDuck(server, id),

@@ -37,41 +37,33 @@ export const profileView: ProfileView = {
   },
 }
 
-/** A profile of V8's; null: there is none of that name. */
-export function profileOf(name: string, durationMs: number): Promise<Buffer> | null {
-  if (name === 'cpu') return cpuProfile(durationMs)
-  return name === 'heap' || name === 'allocs' ? heapProfile() : null
-}
+/** Takes one profile at a time. */
+export class Profiles {
+  #isBusy = false
 
-/** For DevTools: `.cpuprofile`. */
-async function cpuProfile(durationMs: number): Promise<Buffer> {
-  const { Session } = await import('node:inspector/promises')
-  const session = new Session()
-  session.connect()
-  try {
-    await session.post('Profiler.enable')
-    await session.post('Profiler.start')
-    await new Promise(resolve => setTimeout(resolve, durationMs).unref())
-    const { profile } = await session.post('Profiler.stop')
-    return Buffer.from(JSON.stringify(profile))
-  } finally {
-    session.disconnect()
+  /** For DevTools: `.cpuprofile` or `.heapprofile`; null: there is none of that name. */
+  take(name: string, durationMs: number): Promise<Buffer> | null {
+    if (name === 'cpu') return this.#run('Profiler', 'start', 'stop', durationMs)
+    if (name !== 'heap' && name !== 'allocs') return null
+    return this.#run('HeapProfiler', 'startSampling', 'stopSampling', heapMs)
   }
-}
 
-/** For DevTools: `.heapprofile`, of what was allocated in a moment and is still there. */
-async function heapProfile(): Promise<Buffer> {
-  const { Session } = await import('node:inspector/promises')
-  const session = new Session()
-  session.connect()
-  try {
-    await session.post('HeapProfiler.enable')
-    await session.post('HeapProfiler.startSampling')
-    await new Promise(resolve => setTimeout(resolve, heapMs).unref())
-    const { profile } = await session.post('HeapProfiler.stopSampling')
-    return Buffer.from(JSON.stringify(profile))
-  } finally {
-    session.disconnect()
+  async #run(domain: string, start: string, stop: string, ms: number): Promise<Buffer> {
+    if (this.#isBusy) throw new Error('another profile is being taken')
+    this.#isBusy = true
+    const { Session } = await import('node:inspector/promises')
+    const session = new Session()
+    try {
+      session.connect()
+      await session.post(`${domain}.enable`)
+      await session.post(`${domain}.${start}`)
+      await new Promise(resolve => setTimeout(resolve, ms).unref())
+      const taken: unknown = await session.post(`${domain}.${stop}`)
+      return Buffer.from(JSON.stringify((taken as { profile: object }).profile))
+    } finally {
+      session.disconnect()
+      this.#isBusy = false
+    }
   }
 }
 

@@ -179,9 +179,16 @@ spec('system requests to the process', (it, hooks) => {
 
   it('take a profile of the processor', async () => {
     const talk = await systemTalk((await started).port)
-    const body = { name: 'cpu', duration: 50_000_000 }
-    const { json } = (await ask(talk, '$SYS.REQ.SERVER.PING.PROFILEZ', body))!
-    const profile = JSON.parse(Buffer.from(json.data.profile, 'base64').toString())
+    const body = { name: 'cpu', duration: 300_000_000 }
+    const other = await systemTalk((await started).port)
+    const subject = '$SYS.REQ.SERVER.PING.PROFILEZ'
+    const answers = await Promise.all([ask(talk, subject, body), ask(other, subject, body)])
+    const datas = answers.map(answer => answer?.json.data)
+    const refused = datas.find(({ error }) => error !== undefined)
+    assert.is(refused?.error, 'Profile "cpu" error: another profile is being taken')
+    const taken = datas.find(({ profile }) => profile !== null)
+    other.close()
+    const profile = JSON.parse(Buffer.from(taken?.profile, 'base64').toString())
     assert.ok(Array.isArray(profile.nodes))
     talk.close()
   })
