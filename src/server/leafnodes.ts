@@ -184,7 +184,8 @@ function listenerView(
     host,
     port,
     auth_timeout: timeoutMs / 1000,
-    ...(tls === null ? {} : { tls_timeout: tls.timeout / 1000, tls_required: true }),
+    tls_timeout: (tls?.timeout ?? 2000) / 1000,
+    ...(tls === null ? {} : { tls_required: true }),
     ...(tls?.verify ? { tls_verify: true } : {}),
   }
 }

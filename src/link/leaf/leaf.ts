@@ -190,9 +190,13 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
   }
 
   received(chunk: Buffer, bytes: number): void {
-    this.lastActivityMs = this.context.clock.wallMs()
     this.#health.heard()
+    const { inMsgs } = this
+    const { size } = this.subscriptions
     this.parser.parse(chunk, 0, bytes)
+    // A PING is no activity, as in nats-server.
+    const isActive = this.inMsgs !== inMsgs || this.subscriptions.size !== size
+    if (isActive) this.lastActivityMs = this.context.clock.wallMs()
     const { pressure } = this.context
     if (!pressure.raised || this.#isEnded) return
     this.socket.pause()
