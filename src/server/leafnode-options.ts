@@ -213,7 +213,12 @@ export const leafnodesBlock = {
     block: leafAuthorizationBlock,
     about: "Who may connect as a leaf node; without it the server's users may.",
   },
-  tls: { type: 'block', block: tlsServerBlock, about: 'TLS of the listener.' },
+  tls: {
+    type: 'block',
+    block: tlsServerBlock,
+    reloadable: true,
+    about: 'TLS of the listener.',
+  },
   min_version: {
     type: 'string',
     default: null,

@@ -1,14 +1,16 @@
 // Leaf nodes that come to us: real servers of every version and our own, as spokes, as hubs that
 // dial, and in chains. What is expected of ours is expected of the real hub too.
 
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, credsAuthenticator } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
+import { createNKey } from '../../src/account/nkey.ts'
 import { newCertificates } from '../support/certificates.ts'
 import { scratch } from '../support/directory.ts'
+import { startEdge } from '../support/edge.ts'
 import { until } from '../support/edge-leaf.ts'
-import { newOperator } from '../support/jwt.ts'
+import { newAccount, newOperator, operatorJwt } from '../support/jwt.ts'
 import { freePort } from '../support/ports.ts'
 import { asked, type Kind, kinds, linked, leafz, remoteTo, withNodes } from '../support/spokes.ts'
 import { spec } from '../support/spec.ts'
@@ -142,6 +144,48 @@ spec('leaf listener', it => {
         }
       }))
   }
+
+  for (const kind of ['ours', '2.15'] as const) {
+    it(`ends a login by JWT when its time is over, hub ${kind}`, () =>
+      withNodes(async start => {
+        const key = createNKey('operator')
+        const account = newAccount(key)
+        const conf = [
+          `operator: "${operatorJwt(key)}"`,
+          'resolver: MEMORY',
+          `resolver_preload { ${account.publicKey}: "${account.jwt()}" }`,
+        ].join('\n')
+        const hub = await start({ kind, name: 'hub', leaf: true, conf })
+        const exp = Math.floor(Date.now() / 1000) + 3
+        const file = credsFile(account.user({}, { exp }).creds)
+        const remotes = [remoteTo(hub, `credentials: "${file}"`)]
+        const spoke = await start({ kind: 'ours', name: 'spoke', remotes })
+        await linked(hub)
+        await spoke.process.waitFor("Leafnode Error 'User Authentication Expired'")
+        await linked(hub, 0)
+      }))
+  }
+
+  it('dials a hub that a reload brings, and leaves one that it takes', () =>
+    withNodes(async start => {
+      const hub = await start({ kind: '2.10', name: 'hub', leaf: true })
+      const edge = await startEdge({ name: 'edge' })
+      try {
+        const text = readFileSync(edge.conf, 'utf8')
+        writeFileSync(edge.conf, `${text}\nleafnodes { remotes: [ ${remoteTo(hub)} ] }`)
+        process.kill(edge.process.pid, 'SIGHUP')
+        await linked(hub)
+        await edge.process.waitFor('Reloaded server configuration')
+        writeFileSync(edge.conf, text)
+        process.kill(edge.process.pid, 'SIGHUP')
+        await linked(hub, 0)
+        writeFileSync(edge.conf, `${text}\nleafnodes { port: -1 }`)
+        process.kill(edge.process.pid, 'SIGHUP')
+        await edge.process.waitFor('config reload not supported for LeafNode')
+      } finally {
+        await edge.stop()
+      }
+    }))
 })
 
 function credsFile(text: string): string {
