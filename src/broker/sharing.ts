@@ -42,6 +42,8 @@ export class Sharing implements ServiceHost {
   isActivated: PlanOptions['isActivated'] = () => false
   readonly #host: SharingHost
   readonly #shared = new Map<string, SharedAccount>()
+  /** Accounts whose mappings are in force. */
+  readonly #mapped = new Set<string>()
   #plan: Plan = { accounts: new Map(), faults: [] }
 
   constructor(host: SharingHost) {
@@ -109,7 +111,10 @@ export class Sharing implements ServiceHost {
     mappings: Account['mappings'],
   ): void {
     const isEmpty = streams.length === 0 && services.length === 0
-    if (isEmpty && mappings === null && !this.#shared.has(name)) return
+    const isMapped = this.#mapped.has(name)
+    if (isEmpty && mappings === null && !isMapped && !this.#shared.has(name)) return
+    if (mappings === null) this.#mapped.delete(name)
+    else this.#mapped.add(name)
     const account = this.#host.account(name)
     account.mapBy(mappings)
     if (isEmpty && !this.#shared.has(name)) return

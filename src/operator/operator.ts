@@ -3,8 +3,10 @@
 // start, answers for them in the system account, and tells the broker when one changes.
 
 import type { Account } from '../account/account.ts'
+import type { SharingRules } from '../account/sharing.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import type { Sharing } from '../broker/sharing.ts'
 import { type AccountChange, ClaimedAccounts } from './accounts.ts'
 import { readAccount } from './claims.ts'
 import { Directory } from './directory.ts'
@@ -14,6 +16,7 @@ import { MemoryResolver, type Resolver } from './resolver.ts'
 import { ClaimServices } from './services.ts'
 import type { OperatorSettings, ResolverSettings } from './settings.ts'
 import { dateText } from './times.ts'
+import { Shares } from './shares.ts'
 import { Trust } from './trust.ts'
 import { UrlResolver } from './url-resolver.ts'
 import { validateAccount } from './validate.ts'
@@ -26,6 +29,9 @@ export interface OperatorParts {
   account(name: string): Account
   /** null: there is none. */
   system(): Account | null
+  readonly sharing: Sharing
+  /** What accounts without a JWT share. */
+  otherShares(): ReadonlyMap<string, SharingRules>
   /** An account has new claims, has expired or is gone. */
   changed(change: AccountChange): void
   /** `server` of an answer in the system account. */
@@ -41,6 +47,7 @@ export class Operator {
   readonly accounts: ClaimedAccounts
   readonly login: Login
   readonly #parts: OperatorParts
+  readonly #shares: Shares
   #settings: OperatorSettings
   readonly #resolver: Resolver | null
   #services: ClaimServices | null = null
@@ -58,7 +65,17 @@ export class Operator {
       clock,
       log,
       account: name => parts.account(name),
-      changed: change => parts.changed(change),
+      changed: change => {
+        this.#shares.changed(change.account)
+        parts.changed(change)
+      },
+    })
+    this.#shares = new Shares({
+      sharing: parts.sharing,
+      accounts: this.accounts,
+      clock,
+      log,
+      others: () => parts.otherShares(),
     })
     this.login = new Login({
       accounts: this.accounts,
@@ -93,6 +110,7 @@ export class Operator {
   /** Preloads and the sentinel may change; what is in use is updated. */
   reload(settings: OperatorSettings): void {
     this.#settings = settings
+    this.#shares.apply()
     const resolver = this.#resolver
     if (resolver instanceof MemoryResolver) resolver.retain(new Set(settings.preloads.keys()))
     this.#preload()
@@ -108,6 +126,7 @@ export class Operator {
   async close(): Promise<void> {
     this.#bootstrap?.cancel()
     this.#services?.close()
+    this.#shares.close()
     this.accounts.close()
     await this.#resolver?.close()
   }

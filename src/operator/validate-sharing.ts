@@ -213,7 +213,7 @@ function hasWildcard(subject: string): boolean {
   return /(^|\.)(\*(\.|$)|>$)/.test(subject)
 }
 
-function isContained(inner: readonly string[], outer: readonly string[]): boolean {
+export function isContained(inner: readonly string[], outer: readonly string[]): boolean {
   const last = outer.length - 1
   if (inner.length > outer.length && outer[last] !== '>') return false
   if (inner.length < outer.length) return false

@@ -1,5 +1,7 @@
 // Brings operator mode to a server whose config asks for it. Loaded only then.
 
+import { globalAccountName } from '../account/account.ts'
+import { noRules } from '../account/sharing.ts'
 import { Operator } from '../operator/operator.ts'
 import { recheckLogins } from '../operator/recheck.ts'
 import { operatorSettings } from './operator-rules.ts'
@@ -16,6 +18,13 @@ export async function startOperator(server: Server): Promise<Operator | null> {
     clock,
     account: name => server.account(name),
     system: () => server.systemAccount,
+    sharing: server.sharing,
+    otherShares: () => {
+      const { mappings } = server.options
+      return mappings.length === 0
+        ? new Map()
+        : new Map([[globalAccountName, { ...noRules, mappings }]])
+    },
     changed: change => {
       for (const watch of server.claimsWatchers) watch(change)
       const logins = [...server.logins].flatMap(of => [...of()])

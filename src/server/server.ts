@@ -211,6 +211,8 @@ export class Server {
   /** The config was checked: nothing can be wrong with it. JWTs share for themselves. */
   #share(): void {
     const { accounts, mappings } = this.options
+    // Those with JWTs share, too, and all of it goes together.
+    if (this.operator !== null) return
     if (mappings.length === 0 && !accounts && !this.#hasShared) return
     this.#hasShared = true
     const global = { ...noRules, mappings }

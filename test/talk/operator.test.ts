@@ -4,6 +4,7 @@ import type { NatsVersion } from '../support/peers.ts'
 import { startServer } from '../support/server.ts'
 import { spec } from '../support/spec.ts'
 import { operatorTalks } from './operators.ts'
+import { shareTalks } from './operator-shares.ts'
 import { resolverTalks } from './resolvers.ts'
 
 spec('operator mode', it => {
@@ -34,6 +35,20 @@ spec('resolvers', it => {
   }
 })
 
+spec('operator mode: shares', it => {
+  for (const { name, config, run } of shareTalks) {
+    it(name, async () => {
+      const server = await startServer(config())
+      try {
+        await run(server.address.port)
+      } finally {
+        server.close()
+        await server.operator?.close()
+      }
+    })
+  }
+})
+
 for (const version of ['2.10', 'newest'] satisfies NatsVersion[]) {
   spec(`operator mode with nats-server ${version}`, it => {
     for (const { name, config, run, isNew } of operatorTalks) {
@@ -54,6 +69,21 @@ for (const version of ['2.10', 'newest'] satisfies NatsVersion[]) {
     for (const { name, config, run } of resolverTalks) {
       it(name, async () => {
         const hub = await startHub({ version, conf: config(scratch('jwts')) })
+        try {
+          await run(hub.port)
+        } finally {
+          await hub.stop()
+        }
+      })
+    }
+  })
+}
+
+for (const version of ['2.10', 'newest'] satisfies NatsVersion[]) {
+  spec(`operator mode: shares with nats-server ${version}`, it => {
+    for (const { name, config, run } of shareTalks) {
+      it(name, async () => {
+        const hub = await startHub({ version, conf: config() })
         try {
           await run(hub.port)
         } finally {
