@@ -1,5 +1,5 @@
-// What accounts share according to their JWTs: exports, imports and mappings as rules of the broker,
-// and the activations that open private exports.
+// What accounts share according to their JWTs: exports, imports and mappings as rules of the
+// broker, and the activations that open private exports.
 //
 // The rules of all accounts are put into force together. A rule that leads nowhere (an account
 // that is not known yet, an activation that has expired) is left out and its account shown as
