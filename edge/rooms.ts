@@ -415,6 +415,7 @@ export class Rooms {
     this.#closers.add(room.nodes)
     room.nodes.observers.add({
       opened: leaf => this.system?.leafOpened(leaf),
+      refused: (leaf, user, reason) => this.system?.leafRefused(leaf, user, reason),
       closed: (leaf, reason) => {
         rememberLeaf(this.server, viewOf(leaf), reason)
         this.system?.leafClosed(leaf, reason)

@@ -51,9 +51,11 @@ export interface SeenLeaf extends Traffic {
   readonly host: string
   readonly startedWallMs: number
   readonly remoteName: string
-  readonly account: { readonly name: string }
   readonly rttMs: number
-  readonly user?: string
+  /** '' = nobody in particular. */
+  readonly user: string
+  /** null: it has none yet. */
+  readonly account: { readonly name: string } | null
 }
 
 /** Whose a connection is that has not logged in. */
@@ -82,8 +84,9 @@ export function seenClient(client: SeenClient): Seen {
   }
 }
 
-export function seenLeaf(leaf: SeenLeaf): Seen {
-  const { id, host, startedWallMs, remoteName, account, rttMs, user = '' } = leaf
+/** `user`: who it says it is, if it is not known. */
+export function seenLeaf(leaf: SeenLeaf, user = leaf.user): Seen {
+  const { id, host, startedWallMs, remoteName, account, rttMs } = leaf
   const { inMsgs, inBytes, outMsgs, outBytes } = leaf
   return {
     kind: 'Leafnode',
@@ -91,7 +94,7 @@ export function seenLeaf(leaf: SeenLeaf): Seen {
     id,
     host,
     startedWallMs,
-    account: account.name,
+    account: account?.name ?? nobodysAccount,
     user,
     name: remoteName,
     lang: '',

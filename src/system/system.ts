@@ -118,12 +118,21 @@ export class System {
 
   leafOpened(leaf: SeenLeaf): void {
     if (!this.#isRunning) return
-    this.#events.opened(seenLeaf(leaf))
-    this.#events.leafOpened(leaf.account.name)
+    const seen = seenLeaf(leaf)
+    this.#events.opened(seen)
+    this.#events.leafOpened(seen.account)
   }
 
   leafClosed(leaf: SeenLeaf, reason: string): void {
     if (this.#isRunning) this.#events.closed(seenLeaf(leaf), reason)
+  }
+
+  /** `user` is who it said it was. */
+  leafRefused(leaf: SeenLeaf, user: string, reason: string): void {
+    if (!this.#isRunning) return
+    const seen = seenLeaf(leaf, user)
+    this.#events.refused(seen, reason)
+    this.#events.refusedIn(seen.account, seen, reason)
   }
 
   lameDuck(): void {

@@ -112,6 +112,16 @@ spec('system events', it => {
     })
     const talk = await systemTalk(edge.port)
     await listen(talk, '$SYS.ACCOUNT.A.CONNECT', '$SYS.ACCOUNT.A.LEAFNODE.CONNECT')
+    const { id } = (await ask(talk, '$SYS.REQ.SERVER.PING.IDZ'))!.json
+    await listen(talk, `$SYS.SERVER.${id}.CLIENT.AUTH.ERR`)
+    const stranger = await dial(leafPort)
+    await stranger.info()
+    stranger.send('CONNECT {"user":"zz","pass":"zz","name":"spoke"}\r\n')
+    const refused = (await next(talk, `$SYS.SERVER.${id}.CLIENT.AUTH.ERR`)).json
+    const { kind, user, acc } = refused.client
+    assert.equal([kind, user, acc], ['Leafnode', 'zz', '$G'])
+    assert.is(refused.reason, 'Authentication Failure')
+    stranger.close()
     const remote = (user: string, account: string) =>
       `{ url: "nats-leaf://${user}:${user}@127.0.0.1:${leafPort}", account: "${account}" }`
     const hub = await startHub({
@@ -133,14 +143,14 @@ spec('system events', it => {
       assert.equal([...names].sort(), ['edge', 'hub'])
       talk.send('UNSUB 2\r\n')
       // A user on the other side gets nothing of ours but what his own server answers.
-      const user = await dialClient(hub.port, { user: 'b', pass: 'b' })
-      user.send('SUB in 1\r\nPUB $SYS.REQ.USER.INFO in 0\r\n\r\n')
-      const info = await next(user, 'in')
+      const other = await dialClient(hub.port, { user: 'b', pass: 'b' })
+      other.send('SUB in 1\r\nPUB $SYS.REQ.USER.INFO in 0\r\n\r\n')
+      const info = await next(other, 'in')
       assert.equal([info.json.server.name, info.json.data.user], ['hub', 'b'])
-      assert.is(await next(user, 'in', 300).catch(() => null), null)
+      assert.is(await next(other, 'in', 300).catch(() => null), null)
       const accountz = await ask(talk, '$SYS.REQ.ACCOUNT.A.LEAFZ')
       assert.is(accountz?.json.data.leafnodes, 1)
-      user.close()
+      other.close()
     } finally {
       talk.close()
       await hub.stop()

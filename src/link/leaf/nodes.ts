@@ -39,6 +39,8 @@ export interface LeafNodesParts {
 export interface LeafObserver {
   opened(leaf: JoinedLeaf): void
   closed(leaf: JoinedLeaf, reason: string): void
+  /** Its credentials were not good enough; `user` is who it said it was. */
+  refused(leaf: Leaf, user: string, reason: string): void
 }
 
 /** A link that is, or was, open has its account. */
@@ -186,7 +188,10 @@ export class LeafNodes implements AcceptedOwner {
     this.#changed(leaf, true)
   }
 
-  refused(): void {}
+  refused(leaf: AcceptedLeaf, reason: string): void {
+    const user = leaf.spoke?.credentials.user ?? ''
+    for (const observer of this.observers) observer.refused(leaf, user, reason)
+  }
 
   closed(leaf: AcceptedLeaf): void {
     this.#coming.delete(leaf)
