@@ -75,6 +75,9 @@ export function operatorProblems(options: ServerOptions, add: Add): void {
   if ((options.authorization?.users.length ?? 0) > 0) {
     add('authorization', 'operators do not allow users to be configured directly')
   }
+  if (options.authorization?.auth_callout) {
+    add('authorization', 'operators do not allow authorization callouts to be configured directly')
+  }
   if (trusted.length > 0) {
     add('trusted', "conflicting options for 'TrustedKeys' and 'TrustedOperators'")
   }
