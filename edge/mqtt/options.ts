@@ -80,11 +80,11 @@ export const mqttBlock = {
     about: 'A subscription with QoS 2 is always granted QoS 1.',
   },
   js_domain: notInStreams,
-  js_api_timeout: notInStreams,
+  js_api_timeout: { ...notInStreams, aliases: ['api_timeout'] },
   stream_replicas: notInStreams,
   consumer_replicas: notInStreams,
   consumer_memory_storage: notInStreams,
-  consumer_inactive_threshold: notInStreams,
+  consumer_inactive_threshold: { ...notInStreams, aliases: ['consumer_auto_cleanup'] },
   max_connections: { type: 'integer', default: 4096, min: 1, about: 'MQTT connections at a time.' },
   max_sessions: {
     type: 'integer',

@@ -5,6 +5,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
+import { edgeBlock } from '../../edge/options.ts'
+import { checkConfig, formatProblem } from '../../src/server/check.ts'
+import { parseConfText } from '../../src/server/conf.ts'
+import { referenceConf, referencePath } from '../support/reference-conf.ts'
 import { scratch } from '../support/directory.ts'
 import { edgeMain } from '../support/edge.ts'
 import { freePorts } from '../support/ports.ts'
@@ -20,13 +24,30 @@ function uncommented(name: string): string {
 }
 
 spec('shipped config', it => {
-  for (const name of ['nats-edge.conf', 'docker.conf']) {
+  for (const name of ['nats-edge.conf', 'docker.conf', 'reference.conf']) {
     it(`${name} is valid`, async () => {
       const said = await run(...edge('-c', join(folder, name), '-t'))
       assert.match(said, 'is valid')
       assert.not.match(said, /warning|error/i)
     })
   }
+
+  it('shows every option of the table in reference.conf', () => {
+    const text = readFileSync(referencePath, 'utf8')
+    assert.is(text, referenceConf(), 'run: node test/support/reference-conf.ts --write')
+  })
+
+  it('has only options that are known in reference.conf, where they stand', () => {
+    const text = readFileSync(referencePath, 'utf8')
+    const inForce = text.replace(/^##.*$/gm, '').replace(/^#/gm, '')
+    const parsed = parseConfText(inForce, { read: () => new Error('no files'), env: {} }, 'f')
+    assert.ok(parsed.is === 'parsed', JSON.stringify(parsed))
+    const { errors } = checkConfig(parsed.root, edgeBlock)
+    assert.equal(
+      errors.map(formatProblem).filter(problem => /unknown field|not supported/.test(problem)),
+      [],
+    )
+  })
 
   it('is refused with a typo, at its place', async () => {
     const conf = join(scratch('conf'), 'typo.conf')
