@@ -1,12 +1,14 @@
 // The option table of the README, made from the tables that the checker uses.
 //
 //   node test/support/option-table.ts           prints it
-//   node test/support/option-table.ts --write   puts it between the README's markers
+//   node test/support/option-table.ts --write   puts it between the README's markers, and writes
+//                                               conf/reference.conf
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { edgeBlock } from '../../edge/options.ts'
 import { formatDuration } from '../../src/server/duration.ts'
 import type { Block, OptionRow } from '../../src/server/option.ts'
+import { referenceConf, referencePath } from './reference-conf.ts'
 
 const begin = /<!-- options:[^>]*-->\n/
 const end = '<!-- /options -->'
@@ -96,6 +98,7 @@ if (import.meta.main) {
     const text = withTables(readFileSync(readme, 'utf8'))
     if (text === null) throw new Error('README.md has no option markers')
     writeFileSync(readme, text)
+    writeFileSync(referencePath, referenceConf())
   } else {
     process.stdout.write(optionTables())
   }
