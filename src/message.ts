@@ -78,10 +78,17 @@ export interface RemoteSink {
   readonly isShadow?: true
   /** A route: the servers of a cluster import each for themselves. */
   readonly isRoute?: true
-  /** May messages of this origin go there at all (one-hop rule, hub and spoke)? */
-  accepts(origin: Origin): boolean
+  /** May messages of this origin go there for it at all (one-hop rule, hub and spoke)? */
+  accepts(origin: Origin, subscription: Subscription): boolean
+  /** Of a route: the cluster of the leaf node that the subscription is for; '' = none. */
+  leafBehind?(subscription: Subscription): string
   /** `queues`: the groups chosen at the peer; null when only plain interest was matched. */
-  deliver(message: Message, subscription: Subscription, queues: readonly string[] | null): void
+  deliver(
+    message: Message,
+    subscription: Subscription,
+    queues: readonly string[] | null,
+    origin: Origin,
+  ): void
 }
 
 export type Sink = LocalSink | RemoteSink
@@ -138,6 +145,8 @@ export interface Origin {
   readonly echo: boolean
   /** null: everything is allowed. */
   readonly permissions: PermissionCheck | null
+  /** Of a route: the cluster of the leaf node that the message came from there; '' = none. */
+  readonly leafCluster?: string
 }
 
 /** What an origin may do; built by account/permissions.ts, asked by the door and by links. */

@@ -56,7 +56,7 @@ function spread(account: Account, message: Message, origin: Origin): number {
     const sink = subscription.sink
     if (subscription.closed || (sink === origin.sink && !origin.echo)) continue
     if (sink.remote) {
-      if (sink.accepts(origin)) remotes = addRemote(remotes, sink, subscription, '')
+      if (sink.accepts(origin, subscription)) remotes = addRemote(remotes, sink, subscription, '')
       continue
     }
     count++
@@ -73,7 +73,7 @@ function spread(account: Account, message: Message, origin: Origin): number {
   if (remotes === null) return count
   for (const { sink, subscription, queues } of remotes) {
     subscription.delivered++
-    sink.deliver(message, subscription, queues)
+    sink.deliver(message, subscription, queues, origin)
   }
   return count + remotes.length
 }
@@ -162,7 +162,7 @@ function choose(group: readonly Subscription[], origin: Origin): Subscription | 
       if (member.sink.isShadow === true && origin.kind === 'account') continue
       return member
     }
-    if (member.sink.accepts(origin)) weightSum += member.weight
+    if (member.sink.accepts(origin, member)) weightSum += member.weight
   }
   return weightSum > 0 ? chooseRemote(group, origin, Math.random() * weightSum) : null
 }
@@ -176,7 +176,7 @@ function chooseRemote(
   let last: Subscription | null = null
   for (const member of group) {
     const sink = member.sink
-    if (member.closed || !sink.remote || sink === origin.sink || !sink.accepts(origin)) continue
+    if (member.closed || !sink.remote || sink === origin.sink || !sink.accepts(origin, member)) continue
     last = member
     left -= member.weight
     if (left < 0) break

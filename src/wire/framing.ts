@@ -187,11 +187,11 @@ export abstract class Framing {
     return this.takeLine(line, start, end, chunk, next, chunkEnd)
   }
 
-  /** Sets the message's subject from the first word, and forgets its match when it is another. */
-  protected takeSubject(): void {
+  /** Sets the message's subject from that word, and forgets its match when it is another. */
+  protected takeSubject(at = 0): void {
     const { line, starts, ends } = this.words
-    const start = starts[0] as number
-    const end = ends[0] as number
+    const start = starts[at] as number
+    const end = ends[at] as number
     const known = this.subject
     const message = this.message
     if (known.length !== end - start || !startsWithAt(line, start, known)) {

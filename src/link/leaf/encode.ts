@@ -53,7 +53,7 @@ export class LeafEncoder {
 }
 
 /** Reply and queues: `reply `, `+ reply queue… ` or `| queue… `. */
-function middleOf(message: Message, queues: readonly string[] | null): string {
+export function middleOf(message: Message, queues: readonly string[] | null): string {
   const { reply, subject, target } = message
   const fullReply = reply !== '' && subject !== target ? `${reply}@${subject}` : reply
   if (queues === null) return `${fullReply} `

@@ -307,6 +307,7 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
     if (this.#state.is !== 'open' || origin.sink === this) return false
     const from = origin.sink
     if (from instanceof Leaf && this.#isBesides(from)) return false
+    if (origin.leafCluster && origin.leafCluster === this.remoteCluster) return false
     if (!this.isSpoke) return true
     if (origin.kind === 'route') return false
     return !(from instanceof Leaf && from.isSpoke)
@@ -451,10 +452,15 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
   }
 
   /** Does the peer have to know of it? A spoke speaks for its own clients and leafs only. */
-  #forwards({ sink, subject }: Subscription): boolean {
+  #forwards(subscription: Subscription): boolean {
+    const { sink, subject } = subscription
     if (sink === this) return false
     if (!sink.remote) return sink.isPrivate !== true
-    if (!(sink instanceof Leaf)) return !this.isSpoke || subject.startsWith(loopPrefix)
+    if (!(sink instanceof Leaf)) {
+      const behind = sink.leafBehind?.(subscription)
+      if (behind && behind === this.remoteCluster) return false
+      return !this.isSpoke || subject.startsWith(loopPrefix)
+    }
     if (this.isIsolated || this.#isBesides(sink)) return false
     return !this.isSpoke || !sink.isSpoke || subject.startsWith(loopPrefix)
   }
