@@ -33,9 +33,6 @@ export function bannerLines(
     warn('Plaintext passwords detected, use nkeys or bcrypt')
   }
   if (configFile !== null) info(`Using configuration file: ${configFile}`)
-  if (options.cluster) {
-    warn('The cluster block has no effect yet: routes are not served; use leafnodes.remotes')
-  }
   if (!options.no_system_account) debug('Created system account: "$SYS"')
   return lines
 }

@@ -12,6 +12,7 @@ import { sharingFacts } from '../src/monitor/sharing-view.ts'
 import type { HealthSource, MonitoredClient, Sources } from '../src/monitor/shapes.ts'
 import { claimFacts, operatorFacts } from '../src/operator/view.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
+import type { RouteRoom } from '../src/server/routes.ts'
 import type { Server } from '../src/server/server.ts'
 import type { System } from '../src/system/system.ts'
 import { type CertificateFiles, Certificates } from './certificates.ts'
@@ -28,6 +29,7 @@ export interface Viewed {
 export interface MonitoredRooms {
   readonly server: Server
   readonly leafs: LeafRoom | null
+  readonly cluster: RouteRoom | null
   readonly jetstream: { varz(): object; jsz(query: Query): object } | null
   readonly views: ReadonlyMap<string, Viewed>
   readonly mqtt: MqttGateway | null
@@ -50,6 +52,12 @@ export function sourcesOf(rooms: MonitoredRooms): Sources {
     leafs: () => rooms.leafs?.nodes.view() ?? [],
     leafTotals: () => rooms.leafs?.nodes.totals ?? nothing,
     leafOptions: () => rooms.leafs?.varz() ?? {},
+    routes: () => rooms.cluster?.view() ?? [],
+    routeTotals: () => rooms.cluster?.routes.totals ?? nothing,
+    routedServers: () => rooms.cluster?.routes.joined.size ?? 0,
+    routePermissions: () => rooms.cluster?.permissionsView() ?? null,
+    clusterOptions: () => rooms.cluster?.varz() ?? {},
+    connectUrls: () => rooms.cluster?.urls ?? [],
     websocketOptions: () => websocketOptions(rooms),
     websocketUrls: () => websocketUrls(rooms),
     jetstream: () => rooms.jetstream?.varz() ?? {},

@@ -1,7 +1,7 @@
 // The composition: which rooms there are, what each is given, in which order they start.
 //
 //   monitoring → store → MQTT → serial, telemetry, schedules → system → leaf nodes → clients →
-//   WebSocket → hubs
+//   WebSocket → hubs → routes
 //
 // Closing goes the other way. A room is imported only when the config asks for it: every module
 // costs memory.
@@ -21,6 +21,8 @@ import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
 import { leafAddress } from '../src/server/leafnode-options.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
+import { clusterAddress } from '../src/server/peer-options.ts'
+import type { RouteRoom } from '../src/server/routes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { isOperatorMode } from '../src/server/operator-rules.ts'
 import { Server } from '../src/server/server.ts'
@@ -51,6 +53,7 @@ export interface RoomsParts {
 export class Rooms {
   readonly server: Server
   leafs: LeafRoom | null = null
+  cluster: RouteRoom | null = null
   jetstream: JetStream | null = null
   mqtt: MqttGateway | null = null
   websocket: WebSocketListener | null = null
@@ -105,6 +108,7 @@ export class Rooms {
     await this.#startClients()
     await this.#startWebSocket()
     this.leafs?.nodes.start()
+    await this.#startRoutes()
     // First of all: whoever listens still hears of it.
     this.#closers.add({ close: () => this.system?.close() })
     this.#startTrimmer()
@@ -118,8 +122,8 @@ export class Rooms {
 
   /** Throws when options cannot work: an unreadable certificate. */
   verify(options: EdgeOptions): void {
-    const { mqtt, websocket, leafnodes } = options
-    for (const tls of [options.tls, mqtt?.tls, websocket?.tls, leafnodes.tls]) {
+    const { mqtt, websocket, leafnodes, cluster } = options
+    for (const tls of [options.tls, mqtt?.tls, websocket?.tls, leafnodes.tls, cluster?.tls]) {
       if (tls) verifyTls(tls)
     }
     if (!isCalloutKept(this.#parts.options, options)) {
@@ -135,6 +139,7 @@ export class Rooms {
     const before = this.server.options
     this.server.reload(options)
     this.mqtt?.renewTls()
+    if (options.cluster !== null) this.cluster?.reload(options.cluster)
     if (this.leafs !== null) this.leafs.reload(options.leafnodes)
     else if (this.#isReady) void this.#startLeafs().then(() => this.leafs?.nodes.start())
     // An MQTT client shows its password only once: it has to come again and show it.
@@ -429,6 +434,22 @@ export class Rooms {
       const why = listenError(error, host, port)
       throw new Error(`Error listening on leafnode port: ${port} - ${why}`)
     })
+  }
+
+  async #startRoutes(): Promise<void> {
+    const { cluster: options } = this.#parts.options
+    if (options === null || clusterAddress(options) === null) return
+    const { newCluster } = await import('./cluster-room.ts')
+    const cluster = newCluster(this)
+    if (cluster === null) return
+    this.cluster = cluster
+    this.#closers.add(cluster)
+    await cluster.start().catch((error: NodeJS.ErrnoException) => {
+      const { host, port } = clusterAddress(options) ?? { host: '', port: 0 }
+      const why = listenError(error, host, port)
+      throw new Error(`Error listening on router port: ${port} - ${why}`)
+    })
+    this.server.informClients()
   }
 
   #newHealth(): HealthSource {

@@ -40,7 +40,7 @@ export function newSystem(parts: SystemRoomParts): System | null {
     account,
     hasJetStream,
     domain: domain ?? '',
-    cluster: () => server.options.cluster?.name ?? '',
+    cluster: () => server.cluster?.name ?? '',
     tracesSystem: () => server.options.trace_verbose,
     figures: () => parts.figures() ?? own.read(),
     jsz: query => parts.jsz(query),

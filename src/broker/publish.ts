@@ -176,7 +176,8 @@ function chooseRemote(
   let last: Subscription | null = null
   for (const member of group) {
     const sink = member.sink
-    if (member.closed || !sink.remote || sink === origin.sink || !sink.accepts(origin, member)) continue
+    if (member.closed || !sink.remote || sink === origin.sink || !sink.accepts(origin, member))
+      continue
     last = member
     left -= member.weight
     if (left < 0) break

@@ -154,14 +154,19 @@ class RemoteShadow implements RemoteSink {
     return --this.#uses
   }
 
-  accepts(origin: Origin): boolean {
-    return origin.kind !== 'account' && this.#sink.accepts(origin)
+  accepts(origin: Origin, subscription: Subscription): boolean {
+    return origin.kind !== 'account' && this.#sink.accepts(origin, subscription)
   }
 
-  deliver(message: Message, subscription: Subscription, queues: readonly string[] | null): void {
+  deliver(
+    message: Message,
+    subscription: Subscription,
+    queues: readonly string[] | null,
+    origin: Origin,
+  ): void {
     const { subject, target } = message
     renameIn(message, this.#import)
-    this.#sink.deliver(message, subscription, queues)
+    this.#sink.deliver(message, subscription, queues, origin)
     message.subject = subject
     message.target = target
   }

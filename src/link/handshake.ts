@@ -25,6 +25,7 @@ export interface ServerInfo {
   readonly cluster?: string
   readonly domain?: string
   readonly connect_urls?: readonly string[]
+  readonly ws_connect_urls?: readonly string[]
   readonly ldm?: true
   /** Our key for what an auth callout service seals. */
   readonly xkey?: string
@@ -38,7 +39,7 @@ export interface Bound {
 
 /** The INFO line for one client; a blank stands before CRLF, as nats-server has it. */
 export function infoLine(info: ServerInfo, to: Greeted, bound: Bound | null = null): string {
-  const { cluster, domain, connect_urls, ldm, ...head } = info
+  const { cluster, domain, connect_urls, ws_connect_urls, ldm, ...head } = info
   const line = {
     ...head,
     max_payload: Math.min(info.max_payload, to.payloadBytesMax),
@@ -48,6 +49,7 @@ export function infoLine(info: ServerInfo, to: Greeted, bound: Bound | null = nu
     ...(cluster === undefined ? {} : { cluster }),
     ...(domain === undefined ? {} : { domain }),
     ...(connect_urls === undefined ? {} : { connect_urls }),
+    ...(ws_connect_urls === undefined ? {} : { ws_connect_urls }),
     ...(ldm === undefined ? {} : { ldm }),
     ...(bound === null ? {} : { connect_info: true, remote_account: bound.name }),
     ...(bound?.isSystem ? { acc_is_sys: true } : {}),

@@ -2,6 +2,7 @@
 // empty --cluster switches clustering off. Rule: reference section 1.1, overrideCluster's texts
 // observed on nats-server 2.10 and 2.15.
 
+import { readRouteUrl } from '../link/route/url.ts'
 import type { Flags } from './flags.ts'
 import type { ClusterOptions } from './peer-options.ts'
 
@@ -21,6 +22,10 @@ export function clusterWith(
     // As in nats-server the other flags mean nothing without a listener, but --routes is a mistake.
     const text = 'solicited routes require cluster capabilities, e.g. --cluster'
     return routes ? { is: 'wrong', text } : { is: 'options', cluster: null }
+  }
+  const wrong = routeUrls(routes ?? '').find(route => readRouteUrl(route) === null)
+  if (wrong !== undefined) {
+    return { is: 'wrong', text: `error parsing route url ["${hideSecret(wrong)}"]` }
   }
   let cluster = file ?? none()
   if (url !== undefined) {

@@ -102,9 +102,8 @@ function applyFlags(
   return { options, problem: clustered.is === 'wrong' ? clustered.text : flagProblem(flags) }
 }
 
-function flagProblem({ httpsPort, routes }: Flags): string | null {
+function flagProblem({ httpsPort }: Flags): string | null {
   if (httpsPort) return 'flag -https_port is not supported by nats-edge: put a proxy before http'
-  if (routes) return 'flag -routes is not supported by nats-edge: use leafnodes.remotes'
   return null
 }
 

@@ -125,7 +125,7 @@ function identityOf(server: Server, domain: string, jetstream: boolean): LeafIde
     name,
     version,
     get cluster() {
-      return server.options.cluster?.name ?? name
+      return server.cluster?.name ?? name
     },
     domain,
     jetstream,
@@ -141,7 +141,7 @@ function infoOf(
   const address = listener?.told ?? server.address
   const { tls } = options
   const way = { address, authorization: server.authorization, tls, advertise: null }
-  const { connect_urls, ldm, auth_required, ...info } = server.info(way)
+  const { connect_urls, ws_connect_urls, ldm, auth_required, ...info } = server.info(way)
   const own = urlOf(address)
   return { ...info, leafnode_urls: options.no_advertise ? [own] : [own, ...others] }
 }

@@ -105,7 +105,7 @@ const listening = {
     type: 'block',
     block: clusterBlock,
     verify: verifyCluster,
-    about: 'Accepted so that configs with one start; routes are not served yet.',
+    about: 'Routes to the other servers of a cluster.',
   },
 } as const satisfies Block
 

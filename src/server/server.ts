@@ -95,6 +95,14 @@ export interface ServerObserver {
   closed(client: Client, reason: string): void
 }
 
+/** The cluster we are in, as clients and leaf nodes hear of it. */
+export interface Cluster {
+  readonly name: string
+  /** Where clients can go, our own address first. */
+  readonly urls: readonly string[]
+  readonly webSocketUrls: readonly string[]
+}
+
 export class Server {
   readonly id: string
   /** It signs what it asks an auth callout service. */
@@ -128,6 +136,8 @@ export class Server {
   /** Other listeners for clients: they stop accepting together with ours. */
   readonly listeners = new Set<{ close(): void }>()
   readonly observers = new Set<ServerObserver>()
+  /** null: we are in none. */
+  cluster: Cluster | null = null
   /** Who is logged in; other rooms add their own kinds of connections. */
   readonly logins = new Set<() => Iterable<LoggedIn>>([() => this.clients.values()])
   /** Told when the JWT of an account counts that did not before. */
@@ -277,6 +287,11 @@ export class Server {
     for (const client of this.clients.values()) client.sendInfo()
   }
 
+  /** An INFO for clients that understand one in between: other servers came or went. */
+  informClients(): void {
+    for (const client of this.clients.values()) client.sendInfo()
+  }
+
   /** Stops accepting, flushes and closes every client. */
   close(): void {
     if (this.#isClosed) return
@@ -343,7 +358,7 @@ export class Server {
       max_payload: options.max_payload,
       ...(this.#parts.jetstream ? { jetstream: true } : {}),
       ...(this.#parts.jetstream?.domain ? { domain: this.#parts.jetstream.domain } : {}),
-      ...(advertise ? { connect_urls: [advertise] } : {}),
+      ...clusterFields(this.cluster, advertise),
       ...(this.#isLameDuck ? { ldm: true } : {}),
       ...(this.#xkey === '' ? {} : { xkey: this.#xkey }),
     }
@@ -420,6 +435,17 @@ export class Server {
 
   #tell(what: (observer: ServerObserver) => void): void {
     for (const observer of this.observers) what(observer)
+  }
+}
+
+/** Of INFO; a way of its own may have an address of its own. */
+function clusterFields(cluster: Cluster | null, advertise: string | null): Partial<ServerInfo> {
+  if (cluster === null) return advertise ? { connect_urls: [advertise] } : {}
+  const { name, urls, webSocketUrls } = cluster
+  return {
+    cluster: name,
+    ...(urls.length === 0 ? {} : { connect_urls: urls }),
+    ...(webSocketUrls.length === 0 ? {} : { ws_connect_urls: webSocketUrls }),
   }
 }
 

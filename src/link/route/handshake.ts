@@ -142,7 +142,7 @@ const routeProtocol = 2
 /** JetStream is not told: ours is alone, and must not be taken for a member of theirs. */
 export function infoLine(own: OwnInfo): string {
   const { identity, urls, webSocketUrls, ip, imports, exports: exported } = own
-  const { cluster: _, connect_urls: __, ldm: ___, ...head } = own.server
+  const { cluster: _, connect_urls: __, ws_connect_urls: ___, ldm: ____, ...head } = own.server
   const fields = {
     ...head,
     proto: routeProtocol,
@@ -170,7 +170,12 @@ function lineOf(fields: object): string {
   return `INFO ${JSON.stringify(fields)} \r\n`
 }
 
-export function fieldsOf({ allow, deny }: SubjectLists): object {
+interface SubjectFields {
+  readonly allow?: readonly string[]
+  readonly deny?: readonly string[]
+}
+
+export function fieldsOf({ allow, deny }: SubjectLists): SubjectFields {
   return { ...(allow === null ? {} : { allow }), ...(deny.length === 0 ? {} : { deny }) }
 }
 

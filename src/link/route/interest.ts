@@ -92,8 +92,8 @@ export class ClusterInterest {
 
 /** Our clients', and those of leaf nodes that came to us: a hub tells each of us what it wants. */
 function isOurs({ sink }: Subscription): boolean {
-  if (!sink.remote) return sink.isPrivate !== true
-  return sink instanceof Leaf && !sink.isSpoke
+  if (!sink.remote) return sink.isPrivate !== true && sink.isImport !== true
+  return sink instanceof Leaf ? !sink.isSpoke : sink.isShadow === true
 }
 
 function originOf({ sink }: Subscription): string {

@@ -90,6 +90,7 @@ type State =
 export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
   readonly kind = 'route'
   readonly remote = true
+  readonly isRoute = true
   readonly echo = false
   readonly sink = this
   /** What may cross is this route's own affair: see RouteBorder. */

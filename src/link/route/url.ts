@@ -19,7 +19,10 @@ export function readRouteUrl(text: string): RouteUrl | null {
   if (url === null || url.hostname === '' || url.hostname.length > hostCharsMax) return null
   if (!/^(nats-route|nats|tls):$/.test(url.protocol)) return null
   try {
-    const [user, password] = [url.username, url.password].map(decodeURIComponent) as [string, string]
+    const [user, password] = [url.username, url.password].map(decodeURIComponent) as [
+      string,
+      string,
+    ]
     const port = url.port === '' ? portDefault : Number(url.port)
     if (port === 0) return null
     const login = user === '' ? null : { user, password }
