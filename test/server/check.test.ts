@@ -284,10 +284,7 @@ spec('server options', it => {
     ],
     ['leafnodes { remotes: [{url: h}, {url: h}] }', 'duplicate remote h'],
     ['cluster { port: 6222, routes = [] }', null],
-    [
-      'cluster { routes: ["http://u:p@h:6222"] }',
-      'error parsing route url ["http://***@h:6222"]',
-    ],
+    ['cluster { routes: ["http://u:p@h:6222"] }', 'error parsing route url ["http://***@h:6222"]'],
     ['lame_duck_duration: 29s', 'invalid lame_duck_duration of 29s, minimum is 30 seconds'],
     ['lame_duck_duration: 30s', null],
     ['port: 65535', null],
