@@ -5,6 +5,7 @@ import { hostPort } from '../src/link/route/url.ts'
 import { clusterAddress } from '../src/server/peer-options.ts'
 import { outerHosts, RouteRoom } from '../src/server/routes.ts'
 import type { Server } from '../src/server/server.ts'
+import { listenError } from './listen-error.ts'
 import type { JetStream } from './store/jetstream.ts'
 
 /** The rooms beside it; they may come later. */
@@ -29,6 +30,16 @@ export function newCluster(rooms: ClusterNeighbours): RouteRoom | null {
   server.observers.add(room)
   if (jetstream !== null) tellBorder(server, jetstream.domain)
   return room
+}
+
+/** Rejects with the text for the log when the port cannot be had. */
+export async function startCluster(room: RouteRoom, server: Server): Promise<void> {
+  const { cluster: options } = server.options
+  await room.start().catch((error: NodeJS.ErrnoException) => {
+    const { host, port } = (options && clusterAddress(options)) ?? { host: '', port: 0 }
+    throw new Error(`Error listening on router port: ${port} - ${listenError(error, host, port)}`)
+  })
+  server.informClients()
 }
 
 /** What nats-server would refuse to start with: its store would be the cluster's. */

@@ -21,7 +21,6 @@ import type { Query } from '../src/monitor/query.ts'
 import type { HealthSource } from '../src/monitor/shapes.ts'
 import { leafAddress } from '../src/server/leafnode-options.ts'
 import type { LeafRoom } from '../src/server/leafnodes.ts'
-import { clusterAddress } from '../src/server/peer-options.ts'
 import type { RouteRoom } from '../src/server/routes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { isOperatorMode } from '../src/server/operator-rules.ts'
@@ -31,6 +30,7 @@ import { Trimmer, trimMemory } from '../src/server/trim.ts'
 import type { System } from '../src/system/system.ts'
 import { websocketAddress } from '../src/server/websocket-options.ts'
 import { bannerLines } from './banner.ts'
+import { listenError } from './listen-error.ts'
 import { rememberLeaf, sourcesOf, type Viewed } from './monitoring.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
 import { mqttAddress } from './mqtt/options.ts'
@@ -437,19 +437,12 @@ export class Rooms {
   }
 
   async #startRoutes(): Promise<void> {
-    const { cluster: options } = this.#parts.options
-    if (options === null || clusterAddress(options) === null) return
-    const { newCluster } = await import('./cluster-room.ts')
-    const cluster = newCluster(this)
-    if (cluster === null) return
-    this.cluster = cluster
-    this.#closers.add(cluster)
-    await cluster.start().catch((error: NodeJS.ErrnoException) => {
-      const { host, port } = clusterAddress(options) ?? { host: '', port: 0 }
-      const why = listenError(error, host, port)
-      throw new Error(`Error listening on router port: ${port} - ${why}`)
-    })
-    this.server.informClients()
+    if (this.#parts.options.cluster === null) return
+    const { newCluster, startCluster } = await import('./cluster-room.ts')
+    this.cluster = newCluster(this)
+    if (this.cluster === null) return
+    this.#closers.add(this.cluster)
+    await startCluster(this.cluster, this.server)
   }
 
   #newHealth(): HealthSource {
@@ -491,18 +484,6 @@ function verifyTls(tls: TlsServerOptions): void {
   } catch (error) {
     throw new Error(`error parsing X509 certificate/key pair: ${(error as Error).message}`)
   }
-}
-
-const listenErrors: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'address already in use',
-  EACCES: 'permission denied',
-  EADDRNOTAVAIL: 'cannot assign requested address',
-}
-
-/** In Go's words: `listen tcp 0.0.0.0:4222: bind: address already in use`. */
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): string {
-  const why = listenErrors[error.code ?? '']
-  return why ? `listen tcp ${host}:${port}: bind: ${why}` : error.message
 }
 
 /** What it needs is loaded at the start: it cannot begin, or begin to seal, later. */
