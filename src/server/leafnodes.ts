@@ -163,7 +163,7 @@ function ownOf({ authorization }: LeafnodesOptions): Partial<Authorization> | nu
   else if (nkey !== null) add(nkey, null, account)
   else for (const one of list) add(one.user, one.password, one.account)
   if (users.size === 0) return null
-  const nobody = { noAuthUser: null, openAccount: null, operator: null }
+  const nobody = { noAuthUser: null, openAccount: null, operator: null, callout: null }
   return { users, hasNkeys: nkey !== null, token: '', ...nobody }
 }
 

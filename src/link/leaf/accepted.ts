@@ -129,7 +129,8 @@ export class AcceptedLeaf extends Leaf implements Peer {
   /** Users or permissions were reloaded: it may stay as it is, or has to come again. */
   recheck(): void {
     const { spoke } = this
-    if (!this.isOpen || spoke === null) return
+    // A callout service is not asked again.
+    if (!this.isOpen || spoke === null || this.identity?.isDelegated) return
     const verdict = this.#door.authenticate(spoke.credentials, this)
     void Promise.resolve(verdict).then(identity => {
       if (!this.isOpen) return
@@ -147,7 +148,7 @@ export class AcceptedLeaf extends Leaf implements Peer {
     if (!this.isHandshaking || this.#isProving) {
       return this.violation(wireErrors.unknownOperation)
     }
-    const spoke = readSpoke(json)
+    const spoke = readSpoke(json, this.context.limits.headersOff)
     if (spoke === null) return this.violation(wireErrors.parseError)
     this.spoke = spoke
     this.#isProving = true

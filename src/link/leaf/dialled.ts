@@ -85,6 +85,7 @@ export class DialledLeaf extends Leaf {
       isHub,
       denyImports,
       isolate: requestIsolation,
+      headersOff: limits.headersOff ?? false,
     }
     const answer = connectLine(identity, connect, this.#info.nonce)
     if ('error' in answer) {

@@ -122,6 +122,8 @@ export interface LeafConnect {
   readonly denyImports: readonly string[]
   /** Other leafs' interest is of no use to us. */
   readonly isolate: boolean
+  /** no_header_support: we take none. */
+  readonly headersOff?: boolean
 }
 
 /** Our CONNECT line, or what is wrong with the credentials: `{ error }`. */
@@ -144,7 +146,7 @@ export function connectLine(
     name: identity.name,
     ...(connect.isHub ? { is_hub: true } : {}),
     cluster: identity.cluster,
-    headers: true,
+    ...(connect.headersOff ? {} : { headers: true }),
     ...(identity.jetstream ? { jetstream: true } : {}),
     ...(connect.denyImports.length === 0 ? {} : { deny_pub: connect.denyImports }),
     ...(connect.isolate ? { isolate: true } : {}),

@@ -379,7 +379,7 @@ export abstract class Leaf implements LeafOperations, RemoteSink, Origin, Socket
   /** What the peer says of itself, now or anew. */
   protected meet(peer: LeafPeer): void {
     this.peer = peer
-    this.#sentHeaders = peer.headers
+    this.#sentHeaders = peer.headers && !this.context.limits.headersOff
     this.#payloadBytesMax = peer.payloadBytesMax
     this.border?.inform(peer)
   }

@@ -31,8 +31,11 @@ export interface SpokeConnect {
 /** Subjects a CONNECT may deny; what is more is a broken peer. */
 const deniesMax = 10_000
 
-/** Reads a CONNECT's JSON; null when it is no object or a field has the wrong type. */
-export function readSpoke(json: string): SpokeConnect | null {
+/**
+ * Reads a CONNECT's JSON; null when it is no object or a field has the wrong type. `headersOff`:
+ * nobody has headers, whatever it says.
+ */
+export function readSpoke(json: string, headersOff = false): SpokeConnect | null {
   const credentials = readConnect(json)
   if (credentials === null) return null
   const fields: unknown = JSON.parse(json)
@@ -48,7 +51,7 @@ export function readSpoke(json: string): SpokeConnect | null {
     cluster: text('cluster'),
     domain: text('domain'),
     isHub: fields.is_hub === true,
-    headers: fields.headers === true,
+    headers: fields.headers === true && !headersOff,
     denyPub,
     isolate: fields.isolate === true,
     gateway: text('gateway'),
