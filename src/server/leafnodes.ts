@@ -125,7 +125,7 @@ function identityOf(server: Server, domain: string, jetstream: boolean): LeafIde
     name,
     version,
     get cluster() {
-      return server.cluster?.name ?? name
+      return server.cluster?.name ?? server.options.cluster?.name ?? name
     },
     domain,
     jetstream,
