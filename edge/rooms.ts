@@ -12,7 +12,6 @@ import type { Clock } from '../src/base/clock.ts'
 import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
-import { secureOptions } from '../src/link/listener.ts'
 import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket/listener.ts'
 import { jszDisabled } from '../src/monitor/jsz.ts'
@@ -25,7 +24,7 @@ import type { RouteRoom } from '../src/server/routes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { isOperatorMode } from '../src/server/operator-rules.ts'
 import { Server } from '../src/server/server.ts'
-import type { TlsServerOptions } from '../src/server/tls-options.ts'
+import { tlsProblem } from '../src/server/tls-check.ts'
 import { Trimmer, trimMemory } from '../src/server/trim.ts'
 import type { System } from '../src/system/system.ts'
 import { websocketAddress } from '../src/server/websocket-options.ts'
@@ -122,10 +121,8 @@ export class Rooms {
 
   /** Throws when options cannot work: an unreadable certificate. */
   verify(options: EdgeOptions): void {
-    const { mqtt, websocket, leafnodes, cluster } = options
-    for (const tls of [options.tls, mqtt?.tls, websocket?.tls, leafnodes.tls, cluster?.tls]) {
-      if (tls) verifyTls(tls)
-    }
+    const problem = tlsProblem(options)
+    if (problem !== null) throw new Error(problem.text)
     if (!isCalloutKept(this.#parts.options, options)) {
       throw new Error('config reload not supported for AuthCallout')
     }
@@ -474,15 +471,6 @@ export class Rooms {
   #view(): object {
     const rooms = [...this.views].map(([name, room]) => [name, room.view()] as const)
     return { server_id: this.server.id, ...Object.fromEntries(rooms) }
-  }
-}
-
-/** Loads what the files hold, so that a wrong one is found before the first client comes. */
-function verifyTls(tls: TlsServerOptions): void {
-  try {
-    secureOptions(tls)
-  } catch (error) {
-    throw new Error(`error parsing X509 certificate/key pair: ${(error as Error).message}`)
   }
 }
 

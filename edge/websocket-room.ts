@@ -5,7 +5,7 @@ import type { Authorization, User } from '../src/account/authenticate.ts'
 import type { LinkContext } from '../src/link/context.ts'
 import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import { infoLine } from '../src/link/handshake.ts'
-import { type Address, tlsOptions } from '../src/link/listener.ts'
+import { type Address, secureOptions } from '../src/link/listener.ts'
 import { WebSocketListener } from '../src/link/websocket/listener.ts'
 import type { Server } from '../src/server/server.ts'
 import { type WebSocketOptions, websocketAddress } from '../src/server/websocket-options.ts'
@@ -24,7 +24,7 @@ export function newWebSocketListener(
   const context = contextOf(server, options, () => listener.address ?? address)
   const listener = new WebSocketListener({
     ...address,
-    tls: options.tls === null ? null : tlsOptions(options.tls),
+    tls: options.tls === null ? null : secureOptions(options.tls),
     sameOrigin: options.same_origin,
     allowedOrigins: options.allowed_origins,
     compression: options.compression,

@@ -1,7 +1,6 @@
 // The MQTT room's entrance: listener, connections, sessions and what they share.
 
 import type { Socket } from 'node:net'
-import type { TLSSocketOptions } from 'node:tls'
 import type { Account } from '../../src/account/account.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
@@ -11,6 +10,7 @@ import type { BlockPool } from '../../src/link/outbox.ts'
 import type { Pressure } from '../../src/link/pressure.ts'
 import { LinkSocket } from '../../src/link/socket.ts'
 import { upgrade } from '../../src/link/tls.ts'
+import type { SecureOptions } from '../../src/link/tls-files.ts'
 import { authenticator, type ServerCheck } from './authenticator.ts'
 import { Connection } from './connection.ts'
 import type { MqttContext, MqttCounters, MqttLimits } from './context.ts'
@@ -71,7 +71,7 @@ export class MqttGateway implements ConnectionOwner {
   /** Connections by account and client id. */
   readonly #byClient = new Map<string, Connection>()
   readonly #logins: Logins
-  #tls: TLSSocketOptions | null = null
+  #tls: SecureOptions | null = null
   #isClosed = false
 
   constructor(parts: MqttParts) {

@@ -1,7 +1,7 @@
 // The `mqtt` block of the config file: nats-server's keys that an edge needs, and our own bounds.
 
 import type { Block, Values } from '../../src/server/option.ts'
-import { tlsServerBlock } from '../../src/server/tls-options.ts'
+import { tlsServerRow } from '../../src/server/tls-options.ts'
 
 /** nats-server keeps its sessions in streams; these keys speak of them. */
 const notInStreams = {
@@ -42,7 +42,7 @@ export const mqttBlock = {
     default: '$G',
     about: 'Account of clients that name no user of their own.',
   },
-  tls: { type: 'block', block: tlsServerBlock, about: 'MQTT over TLS, usually on port 8883.' },
+  tls: { ...tlsServerRow, about: 'MQTT over TLS, usually on port 8883.' },
   no_auth_user: {
     type: 'string',
     default: null,

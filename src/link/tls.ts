@@ -2,13 +2,14 @@
 // first of them.
 
 import type { Socket } from 'node:net'
-import type { TLSSocket, TLSSocketOptions } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
+import { isPinned, type SecureOptions } from './tls-files.ts'
 
 /** Calls back once: with the secure socket, or with what went wrong. */
 export function upgrade(
   socket: Socket,
-  options: TLSSocketOptions,
+  options: SecureOptions,
   timeoutMs: number,
   clock: Clock,
   done: (secure: Socket | null, error: string) => void,
@@ -32,7 +33,9 @@ export function upgrade(
         const problem = options.requestCert ? problemOf(secure) : null
         secure.authorized = options.requestCert === true && problem === null
         if (problem !== null && options.rejectUnauthorized) finish(null, problem)
-        else finish(secure, '')
+        else if (!isPinned(secure.getPeerX509Certificate(), options.pinned ?? null)) {
+          finish(null, 'certificate not pinned')
+        } else finish(secure, '')
       })
     })
     .catch((error: Error) => finish(null, error.message))

@@ -12,7 +12,7 @@ import { isOperatorMode, operatorProblems, withOperator } from './operator-rules
 import { type ServerOptions, serverBlock } from './options.ts'
 import { clusterBlock, type ClusterOptions } from './peer-options.ts'
 import { parseSyslog } from './syslog.ts'
-import { tlsServerBlock } from './tls-options.ts'
+import { certificateProblem, tlsServerBlock } from './tls-options.ts'
 import { websocketProblems } from './websocket-options.ts'
 import { formatDuration } from './duration.ts'
 
@@ -174,11 +174,8 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
   if (server_name !== null && /\s/.test(server_name)) {
     add('server_name', 'server name cannot contain spaces')
   }
-  if (tls !== null && (tls.cert_file === null || tls.key_file === null)) {
-    const what = tls.cert_file === null ? 'certificate' : 'private key'
-    add('tls', `TLS Server ${what} must be present and valid`)
-  }
-  if (tls?.verify && tls.ca_file === null) add('tls', 'tls verify needs a ca_file')
+  const certificate = certificateProblem(tls)
+  if (certificate !== null) add('tls', certificate)
   const accountUsers = accountProblems(options, add)
   operatorProblems(options, add)
   const names = [

@@ -8,7 +8,7 @@ import { isPattern } from '../subject/subject.ts'
 import { verifySecret } from './auth-options.ts'
 import { compressionRow } from './compression.ts'
 import type { Block, ConfNode, Report, Values } from './option.ts'
-import { tlsRemoteBlock, tlsServerBlock } from './tls-options.ts'
+import { certificateProblem, tlsRemoteRow, tlsServerRow } from './tls-options.ts'
 
 const proxyBlock = {
   url: { type: 'string', default: '', about: 'The proxy: http:// or https:// with host and port.' },
@@ -49,8 +49,7 @@ const remoteBlock = {
     about: 'File with an nkey seed, or the seed itself; not together with credentials.',
   },
   tls: {
-    type: 'block',
-    block: tlsRemoteBlock,
+    ...tlsRemoteRow,
     about: 'TLS towards the hub; also used when the url says tls:// or wss://.',
   },
   hub: {
@@ -213,12 +212,7 @@ export const leafnodesBlock = {
     block: leafAuthorizationBlock,
     about: "Who may connect as a leaf node; without it the server's users may.",
   },
-  tls: {
-    type: 'block',
-    block: tlsServerBlock,
-    reloadable: true,
-    about: 'TLS of the listener.',
-  },
+  tls: { ...tlsServerRow, reloadable: true, about: 'TLS of the listener.' },
   min_version: {
     type: 'string',
     default: null,
@@ -317,10 +311,8 @@ export function verifyLeafnodes(value: LeafnodesOptions, node: ConfNode, report:
 
 function verifyListener(value: LeafnodesOptions, node: ConfNode, report: Report): void {
   const { authorization, tls, min_version } = value
-  if (tls !== null && (tls.cert_file === null || tls.key_file === null)) {
-    report.error(node.place, 'TLS Server certificate must be present and valid')
-  }
-  if (tls?.verify && tls.ca_file === null) report.error(node.place, 'tls verify needs a ca_file')
+  const problem = certificateProblem(tls)
+  if (problem !== null) report.error(node.place, problem)
   const tooOld = min_version === null ? null : minVersionProblem(min_version)
   if (tooOld !== null) report.error(node.place, tooOld)
   if (authorization === null) return

@@ -1,7 +1,6 @@
 // Brings the leaf nodes together with the server: who may come in as one, what INFO says to it,
 // and its listener.
 
-import type { TLSSocketOptions } from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
 import { globalAccountName } from '../account/account.ts'
 import type { Authorization, User } from '../account/authenticate.ts'
@@ -10,7 +9,7 @@ import { LeafListener } from '../link/leaf/listener.ts'
 import { LeafNodes } from '../link/leaf/nodes.ts'
 import { greeting, type LeafInfo } from '../link/leaf/spoke.ts'
 import { remotesView } from '../link/leaf/view.ts'
-import { renewedOptions, secureOptions } from '../link/listener.ts'
+import { renewedOptions, type SecureOptions, secureOptions } from '../link/tls-files.ts'
 import { leafAddress, type LeafnodesOptions } from './leafnode-options.ts'
 import type { Server } from './server.ts'
 
@@ -37,7 +36,7 @@ export function newLeafRoom(
   const { log, clock } = server
   let options = server.options.leafnodes
   const address = leafAddress(options)
-  let tls: TLSSocketOptions | null = options.tls && secureOptions(options.tls)
+  let tls: SecureOptions | null = options.tls && secureOptions(options.tls)
   const identity = identityOf(server, jetstream?.domain ?? '', jetstream !== null)
   const info = (): LeafInfo => infoOf(server, listener, options, otherUrls)
   let otherUrls: readonly string[] = []

@@ -10,7 +10,7 @@ import { tokenBytesMax } from '../operator/token.ts'
 import { fetchMsDefault } from '../operator/url-resolver.ts'
 import { parseDurationMs } from './duration.ts'
 import type { Block, ConfEntry, ConfNode, Report } from './option.ts'
-import { tlsRemoteBlock } from './tls-options.ts'
+import { tlsResolverRow } from './tls-options.ts'
 
 const intervalMsDefault = 60_000
 const cacheTtlMsDefault = 0
@@ -53,8 +53,7 @@ export const operatorRows = {
     about: 'Account JWTs by public key, known from the start.',
   },
   resolver_tls: {
-    type: 'block',
-    block: tlsRemoteBlock,
+    ...tlsResolverRow,
     about: 'TLS towards the resolver with a URL.',
   },
   resolver_pinned_accounts: {

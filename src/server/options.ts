@@ -13,7 +13,7 @@ import { featureFlagsRow, metadataRow, writeTimeoutRow } from './named-options.t
 import type { Block, Values } from './option.ts'
 import { leafnodesBlock, verifyLeafnodes } from './leafnode-options.ts'
 import { clusterBlock, verifyCluster } from './peer-options.ts'
-import { tlsServerBlock } from './tls-options.ts'
+import { tlsServerRow } from './tls-options.ts'
 import { verifyWebSocket, websocketBlock } from './websocket-options.ts'
 
 const listening = {
@@ -56,8 +56,7 @@ const listening = {
     about: 'host:port that clients are told instead of our own address.',
   },
   tls: {
-    type: 'block',
-    block: tlsServerBlock,
+    ...tlsServerRow,
     reloadable: true,
     about: 'TLS of the client listener.',
   },

@@ -5,7 +5,6 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { TLSSocketOptions } from 'node:tls'
 import { isHash } from '../account/hashes.ts'
 import { newNuid } from '../base/nuid.ts'
 import { type Address, Listener, renewedOptions, secureOptions } from '../link/listener.ts'
@@ -21,6 +20,7 @@ import type { PeerLogin } from '../link/route/route.ts'
 import { Routes } from '../link/route/routes.ts'
 import { hostPort, readRouteUrl } from '../link/route/url.ts'
 import { upgrade } from '../link/tls.ts'
+import type { SecureOptions } from '../link/tls-files.ts'
 import type { MonitoredRoute } from '../monitor/shapes.ts'
 import { type ClusterOptions, clusterAddress } from './peer-options.ts'
 import type { Cluster, Server, ServerObserver } from './server.ts'
@@ -44,7 +44,7 @@ export class RouteRoom implements Cluster, ServerObserver {
   readonly #listener: Listener
   readonly #identity: { -readonly [K in keyof RouteIdentity]: RouteIdentity[K] }
   #options: ClusterOptions
-  #tls: TLSSocketOptions | null
+  #tls: SecureOptions | null
   #address: Address | null = null
   #isLameDuck = false
 

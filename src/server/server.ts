@@ -2,7 +2,6 @@
 // through its accounts; monitoring and the leaf nodes read its fields.
 
 import type { Socket } from 'node:net'
-import type { TLSSocketOptions } from 'node:tls'
 import {
   Account,
   type AccountLimits,
@@ -37,6 +36,7 @@ import { Pressure } from '../link/pressure.ts'
 import { newResident } from '../link/resident.ts'
 import { type ClientSocket, LinkSocket } from '../link/socket.ts'
 import { upgrade } from '../link/tls.ts'
+import type { SecureOptions } from '../link/tls-files.ts'
 import type { AccountChange } from '../operator/accounts.ts'
 import type { Operator } from '../operator/operator.ts'
 import type { LoggedIn } from '../operator/recheck.ts'
@@ -154,7 +154,7 @@ export class Server {
   readonly #listener: Listener
   readonly #context: LinkContext
   #limits: LinkLimits
-  #tls: TLSSocketOptions | null = null
+  #tls: SecureOptions | null = null
   #callout: CalloutCheck | undefined
   #xkey = ''
   #lastId = 4

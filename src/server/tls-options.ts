@@ -1,36 +1,27 @@
-// The rows of a `tls` block: of the client listener and of a leaf-node remote. Files are read
-// when the room that uses them starts, not here.
+// The rows of a `tls` block: of a listener, of links between servers, of a leaf-node remote. Files
+// are read when the room that uses them starts, not here. Rule: reference section 2.10.
 
-import type { Block, Values } from './option.ts'
+import type { CertificateFiles } from '../link/tls-files.ts'
+import { cipherSuites, curves } from '../link/tls-names.ts'
+import type { Block, ConfNode, Report, Values } from './option.ts'
 
-const known = {
-  cipher_suites: { type: 'unsupported', about: "Node's own list of suites counts." },
-  curve_preferences: { type: 'unsupported', about: "Node's own list of curves counts." },
-  pinned_certs: { type: 'unsupported', about: 'Certificates are checked against ca_file.' },
-  certs: {
-    type: 'unsupported',
-    aliases: ['certificates'],
-    about: 'One certificate only: use cert_file and key_file.',
-  },
-  verify_and_map: { type: 'unsupported', about: 'Users are not taken from certificates.' },
-  verify_cert_and_check_known_urls: { type: 'unsupported', about: 'For clusters and gateways.' },
-  allow_insecure_cipher_suites: { type: 'unsupported', about: 'Insecure suites stay off.' },
-  connection_rate_limit: { type: 'unsupported', about: 'TLS handshakes are not rate limited.' },
-  ocsp_peer: { type: 'unsupported', about: 'OCSP is not checked.' },
-  cert_store: { type: 'unsupported', about: 'For Windows.' },
-  cert_match: { type: 'unsupported', about: 'For Windows.' },
-  cert_match_by: { type: 'unsupported', about: 'For Windows.' },
-  ca_certs_match: { type: 'unsupported', about: 'For Windows.' },
-  cert_match_skip_invalid: { type: 'unsupported', about: 'For Windows.' },
-} as const satisfies Block
+const windows = { type: 'unsupported', about: 'A certificate store of Windows.' } as const
+const listMax = 100
 
 const common = {
   cert_file: { type: 'string', default: null, about: 'Our certificate chain, PEM.' },
   key_file: { type: 'string', default: null, about: 'The private key of cert_file, PEM.' },
+  certs: {
+    type: 'custom',
+    default: [] as readonly CertificateFiles[],
+    aliases: ['certificates'],
+    read: readCertificates,
+    about: 'Instead of cert_file: a list of `{ cert_file, key_file }`, chosen by host and key.',
+  },
   ca_file: {
     type: 'string',
     default: null,
-    defaultText: "the system's authorities",
+    defaultText: "Node's own authorities",
     about: 'Authorities that the other side must be signed by, PEM.',
   },
   min_version: {
@@ -39,6 +30,31 @@ const common = {
     oneOf: ['1.2', '1.3'],
     about: 'The oldest TLS version accepted.',
   },
+  cipher_suites: {
+    type: 'custom',
+    default: [] as readonly string[],
+    defaultText: "Node's list",
+    read: (node: ConfNode, report: Report) => readNames(node, report, 'cipher_suites'),
+    about: 'Suites of TLS 1.2, best first, as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`.',
+  },
+  curve_preferences: {
+    type: 'custom',
+    default: [] as readonly string[],
+    defaultText: "Node's list",
+    read: (node: ConfNode, report: Report) => readNames(node, report, 'curve_preferences'),
+    about: '`X25519`, `CurveP256`, `CurveP384`, `CurveP521`, `X25519MLKEM768`, best first.',
+  },
+  allow_insecure_cipher_suites: {
+    type: 'boolean',
+    default: false,
+    about: 'Take suites that are known to be weak, if OpenSSL still has them.',
+  },
+  pinned_certs: {
+    type: 'custom',
+    default: [] as readonly string[],
+    read: readPinned,
+    about: 'SHA-256 of the public keys that the other side may have (hex of the DER of its SPKI).',
+  },
   timeout: {
     type: 'duration',
     default: 2000,
@@ -46,6 +62,17 @@ const common = {
     plainSeconds: true,
     about: 'Time for the TLS handshake.',
   },
+  ocsp_peer: {
+    type: 'custom',
+    default: false,
+    read: readOcspPeer,
+    about: 'Only `false`: nobody is asked whether a certificate was revoked.',
+  },
+  cert_store: windows,
+  cert_match: windows,
+  cert_match_by: windows,
+  ca_certs_match: windows,
+  cert_match_skip_invalid: windows,
 } as const satisfies Block
 
 export const tlsServerBlock = {
@@ -55,13 +82,15 @@ export const tlsServerBlock = {
     default: false,
     about: 'Demand a client certificate signed by ca_file.',
   },
+  verify_and_map: { type: 'unsupported', about: 'Users are not taken from certificates.' },
+  verify_cert_and_check_known_urls: { type: 'unsupported', about: 'For clusters and gateways.' },
   handshake_first: {
     type: 'unsupported',
     aliases: ['first', 'immediate'],
     about: 'Clients get INFO before the TLS handshake.',
   },
+  connection_rate_limit: { type: 'unsupported', about: 'TLS handshakes are not rate limited.' },
   insecure: { type: 'ignored', about: 'Only means something for a remote.' },
-  ...known,
 } as const satisfies Block
 
 export const tlsRemoteBlock = {
@@ -78,8 +107,128 @@ export const tlsRemoteBlock = {
     about: "Start TLS before the hub's INFO; both sides must agree.",
   },
   verify: { type: 'ignored', about: 'A remote always verifies, unless insecure.' },
-  ...known,
+  verify_and_map: { type: 'ignored', about: 'Only means something for a listener.' },
+  verify_cert_and_check_known_urls: { type: 'ignored', about: 'For routes.' },
+  connection_rate_limit: { type: 'ignored', about: 'Only means something for a listener.' },
 } as const satisfies Block
 
 export type TlsServerOptions = Values<typeof tlsServerBlock>
 export type TlsRemoteOptions = Values<typeof tlsRemoteBlock>
+
+/** A listener's row but for its sentence. */
+export const tlsServerRow = { type: 'block', block: tlsServerBlock, verify: verifyTls } as const
+
+export const tlsRemoteRow = { type: 'block', block: tlsRemoteBlock, verify: verifyTls } as const
+
+/** A resolver is asked over HTTPS, with the files alone. */
+export const tlsResolverRow = {
+  type: 'block',
+  block: {
+    ...tlsRemoteBlock,
+    certs: { type: 'unsupported', about: 'One certificate only: use cert_file and key_file.' },
+    cipher_suites: { type: 'unsupported', about: "Node's own list of suites counts." },
+    curve_preferences: { type: 'unsupported', about: "Node's own list of curves counts." },
+    pinned_certs: { type: 'unsupported', about: 'Certificates are checked against ca_file.' },
+  },
+} as const
+
+/** Why a listener cannot show a certificate; null = it can. */
+export function certificateProblem(tls: TlsServerOptions | null): string | null {
+  if (tls === null || tls.certs.length > 0) return null
+  if (tls.cert_file !== null && tls.key_file !== null) return null
+  if (tls.cert_file !== null) return "missing 'key_file' in TLS configuration"
+  if (tls.key_file !== null) return "missing 'cert_file' in TLS configuration"
+  return 'TLS Server certificate must be present and valid'
+}
+
+type Both = Pick<TlsServerOptions, keyof typeof common & keyof TlsServerOptions>
+
+function verifyTls(tls: Both, node: ConfNode, report: Report): void {
+  const { certs, cert_file, cipher_suites, allow_insecure_cipher_suites } = tls
+  if (certs.length > 0 && cert_file !== null) {
+    const text = "cannot combine 'cert_file' option with 'certs' option"
+    report.error(node.place, `error parsing tls config, ${text}`)
+  }
+  const weak = cipher_suites.filter(name => cipherSuites.get(name)?.isInsecure)
+  if (weak.length === 0 || allow_insecure_cipher_suites) return
+  const text = "insecure cipher suites configured without 'allow_insecure_cipher_suites' option set"
+  report.error(node.place, `${text}: ${weak.join(', ')}`)
+}
+
+function readNames(
+  node: ConfNode,
+  report: Report,
+  what: 'cipher_suites' | 'curve_preferences',
+): readonly string[] {
+  const [known, unknown] =
+    what === 'cipher_suites'
+      ? [cipherSuites, 'unrecognized cipher']
+      : [curves, 'unrecognized curve preference']
+  const items = node.is === 'list' ? node.items : []
+  const wrong = `error parsing tls config, '${what}'`
+  if (node.is !== 'list') report.error(node.place, `${wrong} must be a list of names`)
+  else if (items.length === 0) report.error(node.place, `${wrong} cannot be empty`)
+  else if (items.length > listMax) report.error(node.place, `${wrong} has over ${listMax} names`)
+  const names: string[] = []
+  for (const item of items.slice(0, listMax)) {
+    const name = item.is === 'string' ? item.value : ''
+    if (known.has(name)) names.push(name)
+    else report.error(item.place, `${unknown} ${name}`)
+  }
+  return names
+}
+
+const pinnedWords = 'hex-encoded sha256 of DER encoded SubjectPublicKeyInfo'
+const pinnedMax = 10_000
+
+function readPinned(node: ConfNode, report: Report): readonly string[] {
+  if (node.is !== 'list' || node.items.length > pinnedMax) {
+    const text = `expected 'pinned_certs' to be a list of ${pinnedWords}`
+    report.error(node.place, `error parsing tls config, ${text}`)
+    return []
+  }
+  const pins: string[] = []
+  for (const item of node.items) {
+    const pin = item.is === 'string' ? item.value.toLowerCase() : ''
+    if (/^[a-f0-9]{64}$/.test(pin)) pins.push(pin)
+    else {
+      const text = `'pinned_certs' key ${pin} does not look like ${pinnedWords}`
+      report.error(item.place, `error parsing tls config, ${text}`)
+    }
+  }
+  return pins
+}
+
+function readCertificates(node: ConfNode, report: Report): readonly CertificateFiles[] {
+  const fail = (at: ConfNode, text: string) => {
+    report.error(at.place, `error parsing certificates config: ${text}`)
+  }
+  if (node.is !== 'list' || node.items.length > listMax) {
+    fail(node, `expected a list of at most ${listMax} pairs`)
+    return []
+  }
+  return node.items.flatMap(item => {
+    if (item.is !== 'map') {
+      fail(item, 'expected a map with cert_file and key_file')
+      return []
+    }
+    const files = { cert_file: '', key_file: '' }
+    for (const { key, node: value } of item.entries.values()) {
+      if (key !== 'cert_file' && key !== 'key_file') {
+        report.error(value.place, `error parsing tls certs config, unknown field "${key}"`)
+      } else if (value.is !== 'string') fail(value, `expected ${key} to be a filename`)
+      else files[key] = value.value
+    }
+    if (files.cert_file !== '' && files.key_file !== '') return [files]
+    fail(item, "both 'cert_file' and 'cert_key' options are required")
+    return []
+  })
+}
+
+function readOcspPeer(node: ConfNode, report: Report): boolean {
+  if (node.is !== 'boolean' || node.value) {
+    const text = 'nobody is asked whether a certificate was revoked'
+    report.error(node.place, `"ocsp_peer" is not supported by nats-edge: ${text}`)
+  }
+  return false
+}

@@ -1,7 +1,7 @@
 // The rows of `websocket`: a listener for clients in browsers. Rule: reference section 7.2.
 
 import type { Block, ConfNode, Report, Values } from './option.ts'
-import { tlsServerBlock } from './tls-options.ts'
+import { certificateProblem, tlsServerRow } from './tls-options.ts'
 
 const noCookies = { type: 'unsupported', about: 'Credentials come in CONNECT only.' } as const
 
@@ -43,7 +43,7 @@ export const websocketBlock = {
     default: null,
     about: 'host:port that WebSocket clients are told instead of our own address.',
   },
-  tls: { type: 'block', block: tlsServerBlock, about: 'WebSocket over TLS: wss://.' },
+  tls: { ...tlsServerRow, about: 'WebSocket over TLS: wss://.' },
   no_tls: {
     type: 'boolean',
     default: false,
@@ -106,10 +106,11 @@ export function verifyWebSocket(value: WebSocketOptions, node: ConfNode, report:
   if (websocketAddress(value) === null) return
   const { tls, no_tls, allowed_origins } = value
   if (tls === null && !no_tls) report.error(node.place, 'websocket requires TLS configuration')
-  if (tls !== null && (tls.cert_file === null || tls.key_file === null)) {
-    report.error(node.place, 'TLS Server certificate must be present and valid')
+  const problem = certificateProblem(tls)
+  if (problem !== null) report.error(node.place, problem)
+  if (tls !== null && tls.pinned_certs.length > 0) {
+    report.error(node.place, '"pinned_certs" is not supported by nats-edge in websocket')
   }
-  if (tls?.verify && tls.ca_file === null) report.error(node.place, 'tls verify needs a ca_file')
   for (const origin of allowed_origins) {
     if (isOrigin(origin)) continue
     const rule = 'allowed origins must be absolute URLs with http or https scheme'

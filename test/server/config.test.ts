@@ -71,8 +71,18 @@ const wrong: readonly (readonly [string, string, string])[] = [
     'f:1:1: lame duck grace period (2m0s) should be strictly lower than lame duck duration (2m0s)',
   ],
   ['', 'server_name: "a b"', 'f:1:1: server name cannot contain spaces'],
-  ['', 'tls { cert_file: a }', 'f:1:1: TLS Server certificate must be present and valid'],
-  ['', 'tls { cert_file: a, key_file: b, verify: true }', 'f:1:1: tls verify needs a ca_file'],
+  ['', 'tls { cert_file: a }', "f:1:1: missing 'key_file' in TLS configuration"],
+  ['', 'tls { cert_file: a, key_file: b, cipher_suites: [X] }', 'f:1:50: unrecognized cipher X'],
+  [
+    '',
+    'tls { cert_file: a, key_file: b, curve_preferences: [X] }',
+    'f:1:54: unrecognized curve preference X',
+  ],
+  [
+    '',
+    'tls { cert_file: a, key_file: b, cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA] }',
+    "f:1:1: insecure cipher suites configured without 'allow_insecure_cipher_suites' option set: TLS_RSA_WITH_AES_128_CBC_SHA",
+  ],
   [
     '',
     'no_auth_user: x',

@@ -2,22 +2,18 @@
 // the url says so, and that INFO (reference 4.6, 4.8).
 // Failures are values, in the words Go has for them, as people search logs for those.
 
-import { readFileSync } from 'node:fs'
 import { connect, isIP, type Socket } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
 import { type ClientSocket, LinkSocket } from '../socket.ts'
+import { dialOptions, isPinned, pinnedOf, type TlsCommon } from '../tls-files.ts'
 import { type HubInfo, infoBytesMax, infoOf } from './handshake.ts'
 import { happened } from './happened.ts'
 import { tunnel } from './proxy.ts'
 import type { WebSocketTarget } from './websocket.ts'
 
 /** The `tls` block of a remote. */
-export interface DialTls {
-  readonly cert_file: string | null
-  readonly key_file: string | null
-  readonly ca_file: string | null
-  readonly min_version: string
+export interface DialTls extends TlsCommon {
   readonly timeout: number
   readonly insecure: boolean
   readonly handshake_first: boolean
@@ -160,17 +156,14 @@ async function secure(
 ): Promise<Socket | string> {
   const { host, tlsName } = target
   const { connect: connectTls } = await import('node:tls')
-  let secured: Socket
+  let secured: TLSSocket
   try {
     const options: ConnectionOptions = {
       // For an IP address the certificate must hold that address.
       host: tlsName || host,
       ...(isIP(tlsName || host) === 0 ? { servername: tlsName || host } : {}),
       rejectUnauthorized: !tls.insecure,
-      minVersion: tls.min_version === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
-      ...(tls.ca_file === null ? {} : { ca: readFileSync(tls.ca_file) }),
-      ...(tls.cert_file === null ? {} : { cert: readFileSync(tls.cert_file) }),
-      ...(tls.key_file === null ? {} : { key: readFileSync(tls.key_file) }),
+      ...dialOptions(tls),
     }
     // Throws when certificate and key do not fit together.
     secured = connectTls({ ...options, socket })
@@ -179,7 +172,8 @@ async function secure(
   }
   secured.on('error', () => undefined)
   const refused = await happened(secured, 'secureConnect', tls.timeout, clock)
-  if (refused === '') return secured
+  if (refused === '' && isPinned(secured.getPeerX509Certificate(), pinnedOf(tls))) return secured
   secured.destroy()
+  if (refused === '') return 'TLS leafnode handshake error: certificate not pinned'
   return `TLS leafnode handshake error: ${refused}`
 }

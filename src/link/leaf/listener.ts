@@ -2,13 +2,13 @@
 
 import type { Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { TLSSocketOptions } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { newNonce } from '../handshake.ts'
 import { type Address, Listener } from '../listener.ts'
 import { type ClientSocket, LinkSocket } from '../socket.ts'
 import { upgrade } from '../tls.ts'
+import type { SecureOptions } from '../tls-files.ts'
 
 export interface LeafListenerParts {
   readonly host: string
@@ -32,7 +32,7 @@ const securingMax = 1024
 
 export interface LeafTls {
   /** null: turned on by a reload with files that went bad since; never in clear. */
-  readonly options: TLSSocketOptions | null
+  readonly options: SecureOptions | null
   readonly timeoutMs: number
   readonly handshakeFirst: boolean
 }

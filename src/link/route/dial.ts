@@ -2,9 +2,9 @@
 // side's certificate is always verified. Failures are values, in Go's words.
 
 import { connect, isIP, type Socket } from 'node:net'
-import type { TLSSocketOptions } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
 import { happened } from '../leaf/happened.ts'
+import { isPinned, type SecureOptions } from '../tls-files.ts'
 import { hostPort, type RouteUrl } from './url.ts'
 
 /** As long as nats-server waits. */
@@ -12,7 +12,7 @@ const connectMsMax = 5_000
 
 export interface RouteTls {
   /** null: turned on by a reload with files that went bad since; never in clear. */
-  readonly options: TLSSocketOptions | null
+  readonly options: SecureOptions | null
   readonly timeoutMs: number
   /** Certificates of bare addresses are checked against this name; '' = the address itself. */
   readonly name: string
@@ -53,7 +53,7 @@ async function secure(
   if (tls.options === null) return 'TLS route handshake error: no usable certificate'
   const { connect: connectTls } = await import('node:tls')
   const name = isIP(host) === 0 || tls.name === '' ? host : tls.name
-  const { isServer, requestCert, ...options } = tls.options
+  const { isServer, requestCert, SNICallback, pinned = null, ...options } = tls.options
   const secured = connectTls({
     ...options,
     rejectUnauthorized: true,
@@ -64,7 +64,8 @@ async function secure(
   })
   secured.on('error', () => undefined)
   const refused = await happened(secured, 'secureConnect', tls.timeoutMs, clock)
-  if (refused === '') return secured
+  if (refused === '' && isPinned(secured.getPeerX509Certificate(), pinned)) return secured
   secured.destroy()
+  if (refused === '') return 'TLS route handshake error: certificate not pinned'
   return `TLS route handshake error: ${refused}`
 }

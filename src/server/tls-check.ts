@@ -1,0 +1,43 @@
+// Loads what the `tls` blocks name, so that a wrong file is found before the first client comes:
+// by the configuration test, at the start, before a reload.
+
+import { dialOptions, secureOptions } from '../link/tls-files.ts'
+import type { ServerOptions } from './options.ts'
+import type { TlsServerOptions } from './tls-options.ts'
+
+type Options = Pick<ServerOptions, 'tls' | 'websocket' | 'leafnodes' | 'cluster'> & {
+  readonly mqtt?: { readonly tls: TlsServerOptions | null } | null
+}
+
+/** Where, and what is wrong; null = everything can be used. */
+export function tlsProblem(
+  options: Options,
+): { readonly name: string; readonly text: string } | null {
+  const { tls, mqtt, websocket, leafnodes, cluster } = options
+  const listeners: readonly (readonly [string, TlsServerOptions | null | undefined])[] = [
+    ['tls', tls],
+    ['mqtt.tls', mqtt?.tls],
+    ['websocket.tls', websocket?.tls],
+    ['leafnodes.tls', leafnodes.tls],
+    ['cluster.tls', cluster?.tls],
+  ]
+  for (const [name, block] of listeners) {
+    const text = block ? failure(() => secureOptions(block)) : null
+    if (text !== null) return { name, text }
+  }
+  for (const [i, remote] of leafnodes.remotes.entries()) {
+    const { tls: block } = remote
+    const text = block ? failure(() => dialOptions(block)) : null
+    if (text !== null) return { name: `leafnodes.remotes.${i}.tls`, text }
+  }
+  return null
+}
+
+function failure(load: () => unknown): string | null {
+  try {
+    load()
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}
