@@ -44,7 +44,6 @@ const wrong: readonly (readonly [string, string])[] = [
   ['T.*', 'x.{{wildcard()}}'],
   ['T.*', 'x.{{wildcard(1,1)}}'],
   ['T.*', 'x.{{wildcard(a)}}'],
-  ['T.*', 'x.{{partition(1)}}'],
   ['T.*', 'x.{{split(1)}}'],
   ['T.*', 'x.{{split(1,a,b)}}'],
   ['T.*', 'x.{{splitfromleft(1,b)}}'],
@@ -98,9 +97,9 @@ spec('transform beside nats-server', it => {
     both(async nc => {
       const answers: string[] = []
       for (const [i, [src, dest, subjects]] of transforms.entries()) {
-        // A name that comes again right away may still have its files there.
+        // Files of a stream that was just deleted are in nats-server's way now and then.
         const name = `T${i}`
-        const config = { subjects: ['T.>'], subject_transform: { src, dest } }
+        const config = { subjects: ['T.>'], subject_transform: { src, dest }, storage: 'memory' }
         answers.push(await ask(nc, create(name, config)))
         for (const subject of subjects) {
           answers.push(await ask(nc, [`T.${subject}`, subject]), await ask(nc, last(name)))
