@@ -22,9 +22,10 @@ import { Framer, type FrameOwner } from './frame.ts'
 import { type ConnectionOwner, type Line, newClientId } from './line.ts'
 import { limitsOf } from './logins.ts'
 import * as packets from './packet.ts'
+import { PacketWriter } from './packet-writer.ts'
 import { Publisher, type PublisherOwner } from './publisher.ts'
 import { connackCodes, type ConnackCode, type Violation, violations } from './rules.ts'
-import type { Downlink, Session } from './session.ts'
+import type { Session } from './session.ts'
 import type { AccountState, Sessions } from './sessions.ts'
 import { subjectOfTopic } from './topic.ts'
 
@@ -44,9 +45,7 @@ type State =
 /** A client may be silent for one and a half times its keep alive [MQTT-3.1.2-24]. */
 const keepaliveGrace = 1.5
 
-export class Connection
-  implements FrameOwner, SocketOwner, OutboxOwner, Downlink, PublisherOwner, Peer
-{
+export class Connection implements FrameOwner, SocketOwner, OutboxOwner, PublisherOwner, Peer {
   readonly id: number
   readonly host: string
   readonly port: number
@@ -54,8 +53,6 @@ export class Connection
   readonly nonce = ''
   clientId = ''
   identity: Identity | null = null
-  outMsgs = 0
-  outBytes = 0
   keepaliveMs = 0
   heardMs: number
   readonly #context: MqttContext
@@ -65,6 +62,7 @@ export class Connection
   readonly #sessions: Sessions
   readonly #socket: Line
   readonly #outbox: Outbox
+  readonly #writer: PacketWriter
   readonly #framer: Framer
   readonly #acknowledgements: Acknowledgements
   #state: State = { is: 'handshake', timer: null }
@@ -95,6 +93,7 @@ export class Connection
     const { turn, pool, limits } = context
     this.#limits = limits
     this.#outbox = new Outbox(this, socket, turn, pool, limits.pendingBytesMax)
+    this.#writer = new PacketWriter(this.#outbox, context.pressure)
     this.#framer = new Framer(this)
     this.#acknowledgements = new Acknowledgements(this)
   }
@@ -141,6 +140,14 @@ export class Connection
     return this.#publisher?.inBytes ?? 0
   }
 
+  get outMsgs(): number {
+    return this.#writer.outMsgs
+  }
+
+  get outBytes(): number {
+    return this.#writer.outBytes
+  }
+
   /** When something came last, by the wall clock. */
   get heardWallMs(): number {
     const { clock } = this.#context
@@ -149,10 +156,6 @@ export class Connection
 
   get pendingBytes(): number {
     return this.#outbox.pendingBytes
-  }
-
-  get congested(): boolean {
-    return this.#outbox.congested
   }
 
   // --- the socket ---
@@ -187,7 +190,7 @@ export class Connection
     const { log, counters } = this.#context
     if (log.debugOn) log.debug(`${this.label} - Client connection closed: ${reason}`)
     if (state.is === 'open') {
-      addTraffic(counters, this, this)
+      addTraffic(counters, this, this.#writer)
       this.#sessions.left(state.account, state.session)
       state.account.account.leave()
       if (state.will !== null) state.publisher.publishWill(state.will)
@@ -238,7 +241,7 @@ export class Connection
       case types.unsubscribe:
         return this.#unsubscribe(state.session, packets.readFilters(first, chunk, start, end))
       case types.pingreq:
-        return this.#send(packets.pingresp)
+        return this.#writer.send(packets.pingresp)
       case types.disconnect:
         this.#state = { ...state, will: null } // [MQTT-3.14.4-3]
         return this.close('Client Closed')
@@ -279,7 +282,7 @@ export class Connection
   /** PUBACK or PUBREC: everything that holds the message has it on disk. */
   acknowledge(packetId: number, qos: 1 | 2): void {
     if (this.#state.is !== 'open') return
-    this.#sendShort(qos === 1 ? types.puback : types.pubrec, packetId)
+    this.#writer.sendShort(qos === 1 ? types.puback : types.pubrec, packetId)
   }
 
   /**
@@ -298,41 +301,6 @@ export class Connection
     if (isHeldBack) return this.#socket.pause()
     this.heardMs = this.#context.clock.monotonicMs()
     this.#socket.resume()
-  }
-
-  // --- the way out ---
-
-  forward(prefix: Buffer, prefixBytes: number, chunk: Buffer, start: number, end: number): void {
-    const outbox = this.#outbox
-    this.outMsgs++
-    this.outBytes += end - start
-    outbox.append(prefix, 0, prefixBytes)
-    if (end > start) outbox.append(chunk, start, end)
-    if (outbox.congested) this.#context.pressure.raised = true
-  }
-
-  publish(
-    first: number,
-    wire: Buffer,
-    packetId: number,
-    chunk: Buffer,
-    start: number,
-    end: number,
-  ): void {
-    const outbox = this.#outbox
-    this.outMsgs++
-    this.outBytes += end - start
-    const bodyBytes = wire.length + (packetId === 0 ? 0 : 2) + end - start
-    outbox.append(small, 0, packets.writeFixedHeader(small, first, bodyBytes))
-    outbox.append(wire, 0, wire.length)
-    if (packetId !== 0) {
-      small[0] = packetId >> 8
-      small[1] = packetId & 0xff
-      outbox.append(small, 0, 2)
-    }
-    if (end > start) outbox.append(chunk, start, end)
-    // What waits at QoS 1 waits in the session: only QoS 0 slows its publishers down.
-    if (packetId === 0 && outbox.congested) this.#context.pressure.raised = true
   }
 
   #connect(outcome: packets.ConnectOutcome): void {
@@ -398,15 +366,15 @@ export class Connection
     const { log } = this.#context
     if (log.debugOn) log.debug(`${this.label} - Client connected`)
     // CONNACK is the first packet the client gets [MQTT-3.2.0-1].
-    this.#send(packets.connack(connackCodes.accepted, isPresent))
+    this.#writer.send(packets.connack(connackCodes.accepted, isPresent))
     this.#owner.opened(this)
-    session.attach(this, permissions)
+    session.attach(this.#writer, permissions)
     session.resume()
   }
 
   #refuseConnect(code: ConnackCode, text: string): void {
     this.#context.log.error(`${this.label} - ${text}`)
-    this.#send(packets.connack(code, false)) // [MQTT-3.2.2-4]
+    this.#writer.send(packets.connack(code, false)) // [MQTT-3.2.2-4]
     this.close(
       code === connackCodes.notAuthorized ? 'Authentication Failure' : 'Protocol Violation',
     )
@@ -425,7 +393,7 @@ export class Connection
     })
     // A kept session's filters are promised only once they are on disk.
     this.#whenKept(session, () => {
-      this.#send(
+      this.#writer.send(
         packets.suback(
           outcome.packetId,
           wanted.map(filter => filter?.qos ?? 0x80),
@@ -440,7 +408,7 @@ export class Connection
   #unsubscribe(session: Session, outcome: packets.FiltersOutcome): void {
     if (outcome.is === 'violation') return this.violation(outcome.violation)
     for (const { filter } of outcome.filters) session.unsubscribe(filter)
-    this.#whenKept(session, () => this.#send(packets.unsuback(outcome.packetId)))
+    this.#whenKept(session, () => this.#writer.send(packets.unsuback(outcome.packetId)))
   }
 
   /** Now, or for a kept session once everything it did so far is on disk. */
@@ -459,20 +427,7 @@ export class Connection
     if (type !== types.pubrel) return
     session.release(packetId)
     // Forgotten before the client may use it again, also through a crash.
-    this.#whenKept(session, () => this.#sendShort(types.pubcomp, packetId))
-  }
-
-  #send(packet: Buffer): void {
-    this.#outbox.append(packet, 0, packet.length)
-  }
-
-  /** The four-byte packets: PUBACK, PUBREC, PUBCOMP. */
-  #sendShort(type: number, packetId: number): void {
-    small[0] = type << 4
-    small[1] = 2
-    small[2] = packetId >> 8
-    small[3] = packetId & 0xff
-    this.#outbox.append(small, 0, 4)
+    this.#whenKept(session, () => this.#writer.sendShort(types.pubcomp, packetId))
   }
 
   /** A client that we hold back is not silent: we do not listen. */
@@ -494,6 +449,3 @@ export class Connection
     turn.add({ queued: false, endTurn: () => this.close(reason) })
   }
 }
-
-/** For the few bytes that stand before a topic or make an acknowledgement; copied at once. */
-const small = Buffer.alloc(8)
