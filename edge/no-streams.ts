@@ -12,8 +12,22 @@ const answer = Buffer.from(JSON.stringify({ type, error: notEnabledForAccount })
 const infoSubject = '$JS.API.INFO'
 const origin: Origin = { kind: 'jetstream', sink: null, echo: true, permissions: null }
 
+/** The accounts that hear so. */
+export class StreamRefusals {
+  readonly #ends = new Map<Account, () => void>()
+
+  begin(account: Account): void {
+    if (!this.#ends.has(account)) this.#ends.set(account, refuseStreams(account))
+  }
+
+  end(account: Account): void {
+    this.#ends.get(account)?.()
+    this.#ends.delete(account)
+  }
+}
+
 /** Returns what ends it. */
-export function refuseStreams(account: Account): () => void {
+function refuseStreams(account: Account): () => void {
   const sink: LocalSink = {
     remote: false,
     isService: true,

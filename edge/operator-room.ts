@@ -4,27 +4,28 @@ import type { Account } from '../src/account/account.ts'
 import type { Operator } from '../src/operator/operator.ts'
 import type { Server } from '../src/server/server.ts'
 import { startOperator } from '../src/server/operator-mode.ts'
+import type { StreamRefusals } from './no-streams.ts'
 import type { JetStream } from './store/jetstream.ts'
 
 export function newOperator(server: Server): Promise<Operator | null> {
   return startOperator(server)
 }
 
-/** Accounts that come, change and go have streams as their JWTs say; `refuse` tells the others. */
+/** Accounts that come, change and go have streams as their JWTs say; the others are refused. */
 export async function followClaims(
   server: Server,
   operator: Operator,
   jetstream: JetStream,
-  refuse: (account: Account, isRefused: boolean) => void,
+  refusals: StreamRefusals,
 ): Promise<void> {
   const follow = (account: Account, isExpired: boolean) => {
     const isGranted = (account.streamLimits?.size ?? 0) > 0 && !account.isSystem && !isExpired
     if (isGranted) {
-      refuse(account, false)
+      refusals.end(account)
       jetstream.enable(account)
     } else {
       jetstream.disable(account)
-      refuse(account, true)
+      refusals.begin(account)
     }
   }
   server.claimsWatchers.add(({ account, isRemoved }) => follow(account.account, isRemoved))

@@ -7,7 +7,6 @@
 // costs memory.
 
 import { isDeepStrictEqual } from 'node:util'
-import type { Account } from '../src/account/account.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
@@ -24,15 +23,17 @@ import type { RouteRoom } from '../src/server/routes.ts'
 import type { Ports } from '../src/server/ports.ts'
 import { isOperatorMode } from '../src/server/operator-rules.ts'
 import { Server } from '../src/server/server.ts'
-import { tlsProblem } from '../src/server/tls-check.ts'
 import { Trimmer, trimMemory } from '../src/server/trim.ts'
 import type { System } from '../src/system/system.ts'
 import { websocketAddress } from '../src/server/websocket-options.ts'
 import { bannerLines } from './banner.ts'
+import { newInputs } from './inputs.ts'
 import { listenError } from './listen-error.ts'
 import { rememberLeaf, sourcesOf, type Viewed } from './monitoring.ts'
 import type { MqttGateway } from './mqtt/gateway.ts'
 import { mqttAddress } from './mqtt/options.ts'
+import type { StreamRefusals } from './no-streams.ts'
+import { verifyOptions } from './option-faults.ts'
 import { type EdgeOptions, namedAccounts, storedAccounts } from './options.ts'
 import type { JetStream } from './store/jetstream.ts'
 
@@ -67,8 +68,7 @@ export class Rooms {
   #monitor: Monitor | null = null
   #monitoring: Ports['monitoring'] = null
   #profile: Ports['monitoring'] = null
-  /** What ends their refusals. */
-  readonly #withoutStreams = new Map<Account, () => void>()
+  #refusals: StreamRefusals | null = null
   #isReady = false
 
   constructor(parts: RoomsParts) {
@@ -100,7 +100,7 @@ export class Rooms {
     await this.#startCallout()
     await this.#startStore()
     await this.#startMqtt()
-    await this.#startSources()
+    await this.#startInputs()
     await this.#startSystem()
     await trimMemory()
     await this.#startLeafs()
@@ -121,15 +121,7 @@ export class Rooms {
 
   /** Throws when options cannot work: an unreadable certificate. */
   verify(options: EdgeOptions): void {
-    const problem = tlsProblem(options)
-    if (problem !== null) throw new Error(problem.text)
-    if (!isCalloutKept(this.#parts.options, options)) {
-      throw new Error('config reload not supported for AuthCallout')
-    }
-    const [before, after] = [this.#parts.options, options].map(storedAccounts)
-    if (!isDeepStrictEqual(before, after)) {
-      throw new Error('config reload not supported for jetstream of accounts')
-    }
+    verifyOptions(this.#parts.options, options)
   }
 
   reload(options: EdgeOptions): void {
@@ -149,7 +141,7 @@ export class Rooms {
       }
     }
     this.configLoadedWallMs = this.#parts.clock.wallMs()
-    void this.#refuseStreams()
+    this.#refuseStreams()
   }
 
   get configDigest(): string | null {
@@ -258,38 +250,23 @@ export class Rooms {
       throw new Error(`Can't start JetStream: ${error.message}`)
     })
     this.jetstream = jetstream
-    await this.#followClaims(jetstream)
-    await this.#refuseStreams()
+    const { StreamRefusals } = await import('./no-streams.ts')
+    this.#refusals = new StreamRefusals()
+    if (server.operator !== null) {
+      const { followClaims } = await import('./operator-room.ts')
+      await followClaims(server, server.operator, jetstream, this.#refusals)
+    }
+    this.#refuseStreams()
     this.views.set('store', jetstream)
   }
 
-  /** Accounts without streams, new ones too, hear so when they ask for them. */
-  async #refuseStreams(): Promise<void> {
+  /** New accounts may have come. */
+  #refuseStreams(): void {
     const { server, jetstream } = this
     if (jetstream === null) return
-    const { refuseStreams } = await import('./no-streams.ts')
     for (const account of server.accounts.values()) {
-      if (account.isSystem || jetstream.hasAccount(account.name)) continue
-      if (this.#withoutStreams.has(account)) continue
-      this.#withoutStreams.set(account, refuseStreams(account))
+      if (!account.isSystem && !jetstream.hasAccount(account.name)) this.#refusals?.begin(account)
     }
-  }
-
-  /** In operator mode JWTs say who has streams. */
-  async #followClaims(jetstream: JetStream): Promise<void> {
-    const { operator } = this.server
-    if (operator === null) return
-    const { followClaims } = await import('./operator-room.ts')
-    const { refuseStreams } = await import('./no-streams.ts')
-    await followClaims(this.server, operator, jetstream, (account, isRefused) => {
-      const end = this.#withoutStreams.get(account)
-      if (isRefused && end === undefined) {
-        this.#withoutStreams.set(account, refuseStreams(account))
-      } else if (!isRefused) {
-        end?.()
-        this.#withoutStreams.delete(account)
-      }
-    })
   }
 
   async #startMqtt(): Promise<void> {
@@ -316,38 +293,13 @@ export class Rooms {
   }
 
   /** Where messages come from besides the network. */
-  async #startSources(): Promise<void> {
-    const { options, log, clock } = this.#parts
-    const account = (name: string) => this.server.account(name)
-    if (options.serial !== null) {
-      const { SerialGateway } = await import('./serial/gateway.ts')
-      const serial = new SerialGateway({ options: options.serial, account, log, clock })
-      await this.#open('serial', serial)
+  async #startInputs(): Promise<void> {
+    for (const [name, input] of await newInputs(this.server, this.#parts.options)) {
+      // Closed even when it fails half way.
+      this.#closers.add(input)
+      await input.start()
+      this.views.set(name, input)
     }
-    if (options.telemetry !== null) {
-      const { Telemetry } = await import('./telemetry/telemetry.ts')
-      const { name } = this.server
-      const telemetry = new Telemetry({
-        options: options.telemetry,
-        server: name,
-        account,
-        log,
-        clock,
-      })
-      await this.#open('telemetry', telemetry)
-    }
-    if (options.schedules.length > 0) {
-      const { Schedules } = await import('./schedule/schedules.ts')
-      const schedules = new Schedules({ options: options.schedules, account, log, clock })
-      await this.#open('schedules', schedules)
-    }
-  }
-
-  async #open(name: string, room: Viewed & { start(): Promise<void>; close(): Promise<void> }) {
-    // Closed even when it fails half way.
-    this.#closers.add(room)
-    await room.start()
-    this.views.set(name, room)
   }
 
   async #startSystem(): Promise<void> {
@@ -472,11 +424,4 @@ export class Rooms {
     const rooms = [...this.views].map(([name, room]) => [name, room.view()] as const)
     return { server_id: this.server.id, ...Object.fromEntries(rooms) }
   }
-}
-
-/** What it needs is loaded at the start: it cannot begin, or begin to seal, later. */
-function isCalloutKept(first: EdgeOptions, next: EdgeOptions): boolean {
-  const [was, is] = [first, next].map(options => options.authorization?.auth_callout ?? null)
-  if (!is) return true
-  return was !== null && was !== undefined && (is.xkey === null || was.xkey !== null)
 }

@@ -1,4 +1,5 @@
-// The way out of one MQTT connection: packets written into its outbox, and what was written counted.
+// The way out of one MQTT connection: packets written into its outbox, and what was written,
+// counted.
 //
 // Every byte is copied into the outbox at once, so that one small buffer serves all connections.
 

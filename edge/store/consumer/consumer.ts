@@ -13,6 +13,8 @@ import type { Timer } from '../../../src/base/clock.ts'
 import type { TurnJob } from '../../../src/base/turn.ts'
 import type { StoredMessage, Stream, StreamListener } from '../shapes.ts'
 import { type AckedMessage, ackVerb, nakDelayMs, readAckNumbers, termReason } from './ack.ts'
+import { AckAnswers } from './ack-answers.ts'
+import { Advisories } from './advisories.ts'
 import type { ConsumerConfig } from './config.ts'
 import { Cursor } from './cursor.ts'
 import { Floor } from './floor.ts'
@@ -57,13 +59,13 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   lastDeliveredUs = 0
   lastAckedUs = 0
   readonly #owner: ConsumerOwner<Consumer>
-  readonly #sender: Sender
+  readonly #answers: AckAnswers<Consumer>
+  readonly #advisories: Advisories<Consumer>
   readonly #redelivery: Redelivery
   readonly #floor = new Floor()
   #isStarted = false
   #pace: Pace
   #paceTimer: Timer | null = null
-  #answers: string[] = []
   /** Times are taken once for many deliveries or acks. */
   #hasDelivered = false
   #hasAcked = false
@@ -71,7 +73,8 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
 
   constructor(parts: ConsumerParts) {
     this.#owner = parts.owner
-    this.#sender = parts.sender
+    this.#answers = new AckAnswers(this, parts.owner, parts.sender)
+    this.#advisories = new Advisories(this, parts.owner)
     this.stream = parts.stream
     this.name = parts.name
     this.createdUs = parts.createdUs
@@ -198,7 +201,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   /** keeps nats-server's word: a message that is gone counts as terminated. */
   #lostMessage(entry: Pending): void {
     this.#floor.moved()
-    this.#adviseTerminated(entry.seq, entry.consumerSeq, entry.deliveries, deletedReason)
+    this.#advisories.terminated(entry.seq, entry.consumerSeq, entry.deliveries, deletedReason)
     this.#owner.saveSoon(this)
     this.wake()
   }
@@ -215,7 +218,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
 
   endTurn(): void {
     if (this.closed) return
-    if (this.#answers.length > 0) this.#answerAcks()
+    this.#answers.endTurn()
     if (this.#isStarted) this.#deliver()
   }
 
@@ -351,10 +354,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   #exhaust(entry: Pending): void {
     this.pending.exhaust(entry)
     this.#owner.saveSoon(this)
-    this.#owner.advise(this, 'MAX_DELIVERIES', 'max_deliver', {
-      stream_seq: entry.seq,
-      deliveries: entry.deliveries,
-    })
+    this.#advisories.exhausted(entry)
   }
 
   // ---- acknowledgements
@@ -381,7 +381,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         break
       case 'term': {
         const isTaken = this.#takeAck(streamSeq, consumerSeq)
-        this.#adviseTerminated(streamSeq, consumerSeq, deliveries, termReason(body))
+        this.#advisories.terminated(streamSeq, consumerSeq, deliveries, termReason(body))
         if (!isTaken) return
         break
       }
@@ -389,7 +389,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         break
     }
     if (reply === '') return
-    this.#answers.push(reply)
+    this.#answers.add(reply)
     this.wake()
   }
 
@@ -422,11 +422,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     if (consumerSeq <= this.#floor.consumerSeq || consumerSeq >= this.nextConsumerSeq) return
     const entry = this.pending.get(seq)
     if (!entry) return
-    this.#owner.advise(this, 'MSG_NAKED', 'nak', {
-      consumer_seq: consumerSeq,
-      stream_seq: seq,
-      deliveries,
-    })
+    this.#advisories.refused(seq, consumerSeq, deliveries)
     const delayMs = nakDelayMs(body)
     if (delayMs === null) {
       this.pending.enqueue(entry)
@@ -444,29 +440,10 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.pending.postpone(entry, this.#nowMs() + ackWaitMs(this.config, entry.deliveries))
   }
 
-  /** keeps invariant 1: the answer leaves when the ack is on disk. */
-  #answerAcks(): void {
-    const answers = this.#answers
-    this.#answers = []
-    this.#owner.saveNow(this)
-    this.#owner.onDisk(this, error => {
-      if (!error) for (const answer of answers) this.#sender.answer(answer)
-    })
-  }
-
   /** Does this consumer still need the message? Asked by work-queue and interest streams. */
   needs(seq: number): boolean {
     if (seq >= this.cursor.nextSeq || this.pending.has(seq)) return true
     return this.acks && this.pending.isExhausted(seq)
-  }
-
-  #adviseTerminated(seq: number, consumerSeq: number, deliveries: number, reason: string): void {
-    this.#owner.advise(this, 'MSG_TERMINATED', 'terminated', {
-      consumer_seq: consumerSeq,
-      stream_seq: seq,
-      deliveries,
-      ...(reason !== '' && { reason }),
-    })
   }
 
   // ---- state
