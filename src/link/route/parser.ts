@@ -1,11 +1,13 @@
 // The route protocol: bytes in, operations out (reference 4.1). It knows bytes only: no socket, no
 // account. Works on both ends of a route.
-// Lines and bodies are put together in wire/framing.ts.
+// Lines and bodies are put together in wire/framing.ts, what leaf nodes and routes share is in
+// wire/peer-framing.ts.
 
 import { startsWithAt, textAt } from '../../base/bytes.ts'
 import type { Message } from '../../message.ts'
-import { parseError, payloadTooLarge, unknownOperation, type WireError } from '../../wire/errors.ts'
-import { Framing, type FramingLimits } from '../../wire/framing.ts'
+import { parseError, unknownOperation } from '../../wire/errors.ts'
+import type { FramingLimits } from '../../wire/framing.ts'
+import { PeerFraming, type PeerOperations } from '../../wire/peer-framing.ts'
 import { numberOf, splitWords, verbAt, word } from '../../wire/words.ts'
 
 /** What a peer is interested in. */
@@ -18,21 +20,13 @@ export interface RouteInterest {
 }
 
 /** What the parser found; the route implements it. */
-export interface RouteOperations {
+export interface RouteOperations extends PeerOperations {
   /** RMSG, HMSG or LMSG; valid during the call. `origin`: the cluster of the leaf, or ''. */
   message(account: string, message: Message, origin: string): void
   /** RS+, LS+; `weight` is 1 for a plain subscription. */
   subscribe(interest: RouteInterest, weight: number): void
   /** RS-, LS-; servers before 2.10.23 leave the origin of LS- empty: null. */
   unsubscribe(interest: Omit<RouteInterest, 'origin'>, origin: string | null): void
-  info(json: string): void
-  connect(json: string): void
-  ping(): void
-  pong(): void
-  /** -ERR with its text, without the quotes. */
-  error(text: string): void
-  /** The peer broke the protocol: nothing more will be parsed. */
-  violation(error: WireError): void
 }
 
 /**
@@ -76,12 +70,10 @@ const verbs: readonly RouteVerb[] = [
   { name: 'A-', is: 'text' },
 ]
 
-const plus = 0x2b
-const bar = 0x7c
 const blank = 0x20
 const nothing = Buffer.alloc(0)
 
-export class RouteParser extends Framing {
+export class RouteParser extends PeerFraming {
   readonly #operations: RouteOperations
   /** The account that came last, so that a repeated one makes no string. */
   #account = nothing
@@ -89,7 +81,7 @@ export class RouteParser extends Framing {
   #origin = ''
 
   constructor(operations: RouteOperations, limits: FramingLimits) {
-    super(limits)
+    super(operations, limits)
     this.#operations = operations
   }
 
@@ -106,7 +98,7 @@ export class RouteParser extends Framing {
     if (verb === null) return this.violate(unknownOperation, end)
     const from = start + verb.name.length
     if (verb.is === 'text') {
-      this.#takeText(verb.name, textAt(line, from, lineEnd).trim())
+      this.takeText(verb.name, textAt(line, from, lineEnd).trim())
       return next
     }
     // As many words as the line holds: lineBytesMax bounds them.
@@ -123,28 +115,6 @@ export class RouteParser extends Framing {
         return this.#takeMessage(verb.sizes, verb.isLeaf, lineEnd, chunk, next, end)
       default:
         return verb satisfies never
-    }
-  }
-
-  #takeText(name: string, rest: string): void {
-    switch (name) {
-      case 'PING':
-        this.#operations.ping()
-        break
-      case 'PONG':
-        this.#operations.pong()
-        break
-      case 'INFO':
-        this.#operations.info(rest)
-        break
-      case 'CONNECT':
-        this.#operations.connect(rest)
-        break
-      case '-ERR':
-        this.#operations.error(rest.replace(/^'|'$/g, ''))
-        break
-      default:
-      // +OK, A+ and A- say nothing.
     }
   }
 
@@ -190,18 +160,15 @@ export class RouteParser extends Framing {
   ): number {
     const { words } = this
     const first = isLeaf ? 1 : 0
-    const headEnd = words.count - sizes
-    if (headEnd < first + 2) return this.violate(parseError, end)
-    const size = numberOf(words, words.count - 1)
-    const headerSize = sizes === 2 ? numberOf(words, words.count - 2) : 0
-    if (size < 0 || headerSize < 0 || headerSize > size) return this.violate(parseError, end)
-    if (size > this.limits.payloadBytesMax) return this.violate(payloadTooLarge, end)
+    const fault = this.readSizes(sizes, first + 2)
+    if (fault !== null) return this.violate(fault, end)
     this.#origin = isLeaf ? word(words, 0) : ''
     this.#takeAccount(first)
-    if (!this.#takeHead(first + 1, headEnd)) return this.violate(parseError, end)
+    if (!this.takeHead(first + 1, words.count - sizes)) return this.violate(parseError, end)
+    const { headerBytes, bodyBytes } = this
     // LMSG tells a header size of nought: only the total may go on to others then.
-    const sizesKept = headerSize === 0 ? 1 : sizes
-    return this.takeBody(sizesKept, headerSize, size, lineEnd, chunk, bodyAt, end)
+    const sizesKept = headerBytes === 0 ? 1 : sizes
+    return this.takeBody(sizesKept, headerBytes, bodyBytes, lineEnd, chunk, bodyAt, end)
   }
 
   /** A match is of one account: another one needs another. */
@@ -215,35 +182,7 @@ export class RouteParser extends Framing {
     this.message.match = null
   }
 
-  /** Subject, reply and queues: the words from `at` up to `end`. */
-  #takeHead(at: number, end: number): boolean {
-    const { words, message } = this
-    this.takeSubject(at)
-    message.queues = null
-    message.reply = ''
-    const count = end - at
-    if (count === 1) return true
-    if (count === 2) {
-      message.reply = word(words, at + 1)
-      return true
-    }
-    const start = words.starts[at + 1] as number
-    if (words.ends[at + 1] !== start + 1) return false
-    const mark = words.line[start]
-    if (mark !== plus && mark !== bar) return false
-    let next = at + 2
-    if (mark === plus) message.reply = word(words, next++)
-    const queues: string[] = []
-    for (; next < end; next++) queues.push(word(words, next))
-    message.queues = queues
-    return true
-  }
-
   protected override takeMessage(): void {
     this.#operations.message(this.#accountText, this.message, this.#origin)
-  }
-
-  protected override violated(error: WireError): void {
-    this.#operations.violation(error)
   }
 }
