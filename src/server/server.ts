@@ -413,11 +413,17 @@ export class Server {
     const rules = own === null ? authorization : { ...authorization, ...own }
     const verdict = authenticate(rules, credentials, account, peer)
     if (!(verdict instanceof Promise)) return verdict
-    // The users may have been reloaded meanwhile.
-    return verdict.then(identity =>
-      authorization === this.authorization
-        ? identity
-        : this.authenticate(credentials, account, peer, own),
+    // The users may have been reloaded meanwhile. What cannot be decided is a no: nobody waits for
+    // ever, and nobody brings the server down by logging in.
+    return verdict.then(
+      identity =>
+        authorization === this.authorization
+          ? identity
+          : this.authenticate(credentials, account, peer, own),
+      (error: Error) => {
+        this.log.error(`${peer.label ?? peer.host} - Login could not be decided: ${error.message}`)
+        return null
+      },
     )
   }
 
