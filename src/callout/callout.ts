@@ -16,6 +16,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { newSubscription, payloadOf, post } from '../broker/post.ts'
 import type { LocalSink, Origin } from '../message.ts'
+import { isFrom } from '../operator/cidr.ts'
 import type { UserClaims } from '../operator/claims.ts'
 import { allowedMs } from '../operator/times.ts'
 import { permissionsOf } from '../operator/user-permissions.ts'
@@ -86,7 +87,7 @@ export class Callout implements CalloutCheck {
       first.account !== '$G' &&
       allowedAccounts.length > 0 &&
       !allowedAccounts.includes(first.account)
-    return isOutside ? first : this.#ask(credentials, peer)
+    return isOutside ? this.#shielded(first, account) : this.#ask(credentials, peer)
   }
 
   /** Users in the account of the service must not send questions, or answer their own. */
@@ -210,6 +211,10 @@ export class Callout implements CalloutCheck {
     const types = limits.connectionTypes.map(type => type.toUpperCase())
     if (types.length > 0 && !types.includes(peer.connectionType)) {
       return `authorized user on ${on} using invalid connection type`
+    }
+    if (limits.proxyRequired) return `authorized user on ${on} requires a proxy connection`
+    if (!isFrom(limits.sources, peer.host)) {
+      return `authorized user on ${on} from a source that is not allowed`
     }
     const wallMs = clock.wallMs()
     const leftMs = allowedMs(limits.times, limits.timesLocation, wallMs)

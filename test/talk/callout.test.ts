@@ -3,12 +3,12 @@ import { startHub } from '../support/hub.ts'
 import type { NatsVersion } from '../support/peers.ts'
 import { startServer } from '../support/server.ts'
 import { spec } from '../support/spec.ts'
-import { calloutTalks, ownTalk, sealedTalk } from './callouts.ts'
+import { calloutTalks, ownTalks, sealedTalk } from './callouts.ts'
 
 const talks = [...calloutTalks, await sealedTalk()]
 
 spec('auth callout', it => {
-  for (const { name, config, run } of [...talks, ownTalk]) {
+  for (const { name, config, run } of [...talks, ...ownTalks]) {
     it(name, async () => {
       const server = await startServer(config())
       try {

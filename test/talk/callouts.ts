@@ -245,13 +245,36 @@ export const calloutTalks: readonly CalloutTalk[] = [
   },
 ]
 
-/** nats-server lets it in, whatever types the answer allows. */
-export const ownTalk: CalloutTalk = {
-  name: 'refuses a user whose answer is for other ways to connect',
-  config: () => config(),
-  run: port =>
-    withService(port, admit({ nats: { allowed_connection_types: ['MQTT'] } }), () => refused(port)),
-}
+/** nats-server lets them in, whatever the answer says of it. */
+export const ownTalks: readonly CalloutTalk[] = [
+  {
+    name: 'refuses a user whose answer is for other ways to connect',
+    config: () => config(),
+    run: port => {
+      const answer = admit({ nats: { allowed_connection_types: ['MQTT'] } })
+      return withService(port, answer, () => refused(port))
+    },
+  },
+  {
+    name: 'refuses a user whose answer is for another network',
+    config: () => config(),
+    run: port => withService(port, admit({ nats: { src: ['192.0.2.0/24'] } }), () => refused(port)),
+  },
+  {
+    name: 'keeps users who are not asked about from asking in its account',
+    config: () =>
+      config(', allowed_accounts: [ APP ]', '').replace(
+        'password: s }',
+        'password: s }, { user: guest, password: g }',
+      ),
+    run: async port => {
+      const guest = await dialClient(port, { user: 'guest', pass: 'g' })
+      guest.send('PUB $SYS.REQ.USER.AUTH 0\r\n\r\n')
+      await guest.expect('-ERR \'Permissions Violation for Publish to "$SYS.REQ.USER.AUTH"\'\r\n')
+      guest.close()
+    },
+  },
+]
 
 /** Requests are sealed for the service, and its answers for the server. */
 export async function sealedTalk(): Promise<CalloutTalk> {
