@@ -11,6 +11,7 @@ import type { Clock } from '../src/base/clock.ts'
 import { Closers } from '../src/base/closers.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Turn } from '../src/base/turn.ts'
+import { renewedOptions, secureOptions } from '../src/link/tls-files.ts'
 import type { LeafNodes } from '../src/link/leaf/nodes.ts'
 import type { WebSocketListener } from '../src/link/websocket/listener.ts'
 import { jszDisabled } from '../src/monitor/jsz.ts'
@@ -67,7 +68,7 @@ export class Rooms {
   readonly #closers = new Closers()
   #monitor: Monitor | null = null
   #monitoring: Ports['monitoring'] = null
-  #profile: Ports['monitoring'] = null
+  #profile: NonNullable<Ports['profile']> | null = null
   #refusals: StreamRefusals | null = null
   #isReady = false
 
@@ -128,6 +129,7 @@ export class Rooms {
     const before = this.server.options
     this.server.reload(options)
     this.mqtt?.renewTls()
+    this.#monitor?.renewTls(renewedOptions(options.tls, null, this.#parts.log))
     if (options.cluster !== null) this.cluster?.reload(options.cluster)
     if (this.leafs !== null) this.leafs.reload(options.leafnodes)
     else if (this.#isReady) void this.#startLeafs().then(() => this.leafs?.nodes.start())
@@ -183,10 +185,12 @@ export class Rooms {
 
   async #startMonitoring(): Promise<void> {
     const { options, log, clock } = this.#parts
-    if (options.http === null) return
+    const { http, https, tls } = options
+    const at = https ?? http
+    if (at === null) return
     const { Monitor } = await import('../src/monitor/http.ts')
-    const host = options.http.host ?? options.host
-    const { port } = options.http
+    const host = at.host ?? options.host
+    const { port } = at
     const monitor = new Monitor({
       host,
       port,
@@ -198,13 +202,14 @@ export class Rooms {
       },
       log,
       clock,
+      ...(https !== null && tls !== null ? { tls: secureOptions(tls) } : {}),
     })
     await monitor.start().catch((error: NodeJS.ErrnoException) => {
       throw new Error(`Can't start monitoring: ${listenError(error, host, port)}`)
     })
     this.#closers.add(monitor)
     this.#monitor = monitor
-    this.#monitoring = { host, port: monitor.port }
+    this.#monitoring = { host, port: monitor.port, tls: https !== null }
   }
 
   async #startOperator(): Promise<void> {

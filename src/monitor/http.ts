@@ -1,4 +1,5 @@
-// The monitoring port: HTTP on its own listener, in front of the endpoints.
+// The monitoring port: HTTP or HTTPS on its own listener, in front of the endpoints. As in
+// nats-server nobody has to show a certificate here, whatever the tls block demands of clients.
 //
 // node:http is loaded by start() only: a broker without monitoring does not pay for it. A request
 // is bounded in size, time and number of connections; a handler runs in one turn of the loop. As
@@ -6,6 +7,8 @@
 
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { secureHttp } from '../link/secure-http.ts'
+import type { SecureOptions } from '../link/tls-files.ts'
 import { type Endpoint, Endpoints, type EndpointsParts } from './endpoints.ts'
 import type { ProcessFigures } from './varz.ts'
 
@@ -21,6 +24,8 @@ export interface MonitorParts extends Omit<EndpointsParts, 'listening'> {
   /** 0 or -1: a random one. */
   readonly port: number
   readonly endpoints?: Readonly<Record<string, Endpoint>>
+  /** Absent: HTTP in clear. */
+  readonly tls?: SecureOptions
 }
 
 export class Monitor {
@@ -28,11 +33,17 @@ export class Monitor {
   readonly #endpoints: Endpoints
   #http: HttpServer | null = null
   #port = 0
+  #tls: SecureOptions | null
+  #dropHandshakes = () => {}
 
   constructor(parts: MonitorParts) {
     this.#parts = parts
     const { host } = parts
-    const listening = () => ({ host, port: this.#port, httpsPort: 0 })
+    this.#tls = parts.tls ?? null
+    const listening = () =>
+      this.#tls === null
+        ? { host, port: this.#port, httpsPort: 0 }
+        : { host, port: 0, httpsPort: this.#port }
     this.#endpoints = new Endpoints({ ...parts, listening })
   }
 
@@ -44,6 +55,11 @@ export class Monitor {
   /** The port it listens on; 0 before start(). */
   get port(): number {
     return this.#port
+  }
+
+  /** Connections from now on get these certificates; null: they could not be loaded. */
+  renewTls(tls: SecureOptions | null): void {
+    if (this.#tls !== null && tls !== null) this.#tls = tls
   }
 
   /** Listens; rejects when the port is taken. */
@@ -58,13 +74,17 @@ export class Monitor {
     })
     http.maxConnections = connectionsMax
     http.on('request', (request, response) => this.#serve(request, response))
+    if (this.#tls !== null) this.#secure(http, this.#tls)
     await new Promise<void>((resolve, reject) => {
       http.once('error', reject)
       http.listen(Math.max(0, port), host, resolve)
     })
     this.#http = http
     this.#port = (http.address() as AddressInfo).port
-    log.info(`Starting http monitor on ${host.includes(':') ? `[${host}]` : host}:${this.#port}`)
+    const scheme = this.#tls === null ? 'http' : 'https'
+    log.info(
+      `Starting ${scheme} monitor on ${host.includes(':') ? `[${host}]` : host}:${this.#port}`,
+    )
   }
 
   async close(): Promise<void> {
@@ -74,6 +94,18 @@ export class Monitor {
     await new Promise<void>(resolve => {
       http.close(() => resolve())
       http.closeAllConnections()
+      this.#dropHandshakes()
+    })
+  }
+
+  #secure(http: HttpServer, first: SecureOptions): void {
+    const { clock, log } = this.#parts
+    const noClientCertificate = { requestCert: false, rejectUnauthorized: false, pinned: null }
+    this.#dropHandshakes = secureHttp(http, {
+      handshakeMs: requestMsMax,
+      clock,
+      options: () => ({ ...(this.#tls ?? first), ...noClientCertificate }),
+      failed: (peer, why) => log.error(`monitoring: TLS handshake error from ${peer}: ${why}`),
     })
   }
 

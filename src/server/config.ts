@@ -70,13 +70,17 @@ function applyFlags(
   const clustered = clusterWith(file.cluster, flags, noCluster)
   const port = flags.port ?? listen?.port ?? file.port
   const http = flags.httpPort ?? file.http?.port ?? file.http_port
+  const https = flags.httpsPort ?? file.https?.port ?? file.https_port
+  const monitorHost = file.https?.host ?? file.http?.host ?? null
   const options: ServerOptions = {
     ...file,
     listen: null,
     host: flags.host ?? listen?.host ?? file.host,
     port: port === 0 ? 4222 : port,
-    http: http === null || http === 0 ? null : { host: file.http?.host ?? null, port: http },
+    http: http === null || http === 0 ? null : { host: monitorHost, port: http },
     http_port: null,
+    https: https === null || https === 0 ? null : { host: monitorHost, port: https },
+    https_port: null,
     // nats-server: nought in the file is without limit.
     max_connections: file.max_connections === 0 ? -1 : file.max_connections,
     server_name: flags.serverName || file.server_name,
@@ -99,12 +103,7 @@ function applyFlags(
     remote_syslog: flags.remoteSyslog ?? file.remote_syslog,
     prof_port: flags.profilePort ?? file.prof_port,
   }
-  return { options, problem: clustered.is === 'wrong' ? clustered.text : flagProblem(flags) }
-}
-
-function flagProblem({ httpsPort }: Flags): string | null {
-  if (httpsPort) return 'flag -https_port is not supported by nats-edge: put a proxy before http'
-  return null
+  return { options, problem: clustered.is === 'wrong' ? clustered.text : null }
 }
 
 function noCluster(): ClusterOptions {
@@ -150,9 +149,14 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
   const add = (name: string, text: string) => {
     found.push({ place: places.get(name) ?? { file: '', line: 1, column: 1 }, text })
   }
-  for (const port of [options.port, options.http?.port ?? 0]) {
+  const { http, https } = options
+  for (const port of [options.port, http?.port ?? 0, https?.port ?? 0]) {
     if (port < -1 || port > 65_535) add('port', `port ${port} is out of range`)
   }
+  if (http !== null && https !== null) {
+    add('https', `can't specify both HTTP (${http.port}) and HTTPs (${https.port}) ports`)
+  }
+  if (https !== null && options.tls === null) add('https', 'TLS cert and key required for HTTPS')
   if (options.prof_port < -1 || options.prof_port > 65_535) {
     add('prof_port', `port ${options.prof_port} is out of range`)
   }

@@ -325,6 +325,19 @@ const monitoring = {
     aliases: ['monitor_port'],
     about: "Monitoring's port, on the address of the clients; -1 is a random one.",
   },
+  https: {
+    type: 'listen',
+    default: null,
+    about: 'Monitoring over HTTPS instead, with the certificate of `tls`: port or host:port.',
+  },
+  https_port: {
+    type: 'integer',
+    default: null,
+    defaultText: 'off',
+    min: -1,
+    max: 65_535,
+    about: 'Port of monitoring over HTTPS, on the address of the clients; -1 is a random one.',
+  },
   prof_port: {
     type: 'integer',
     default: 0,
@@ -357,8 +370,6 @@ const notOurs = {
   },
   gateway: { type: 'unsupported', about: 'Connect to a cluster with leafnodes.remotes.' },
   default_js_domain: { type: 'unsupported', about: 'There is one domain.' },
-  https: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
-  https_port: { type: 'unsupported', about: 'Monitoring is http only: put a proxy before it.' },
   allow_non_tls: { type: 'unsupported', about: 'With a tls block every client uses TLS.' },
   ocsp: { type: 'unsupported', about: 'OCSP is not stapled.' },
   ocsp_cache: { type: 'unsupported', about: 'OCSP is not stapled.' },

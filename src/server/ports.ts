@@ -12,7 +12,11 @@ export function writePidFile(path: string, pid: number): void {
 export interface Ports {
   /** Where clients connect. */
   readonly nats: { readonly host: string; readonly port: number }
-  readonly monitoring: { readonly host: string; readonly port: number } | null
+  readonly monitoring: {
+    readonly host: string
+    readonly port: number
+    readonly tls: boolean
+  } | null
   /** Where V8's profiles are served. */
   readonly profile?: { readonly host: string; readonly port: number } | null
   readonly tls: boolean
@@ -26,11 +30,11 @@ export interface Ports {
 /** Removed by the function it returns. */
 export function writePortsFile(dir: string, program: string, pid: number, ports: Ports) {
   const path = join(dir, `${program}_${pid}.ports`)
-  const { websocket } = ports
+  const { websocket, monitoring } = ports
   const scheme = ports.tls ? 'tls' : 'nats'
   const lists: Record<string, readonly string[]> = {
     nats: urls(scheme, ports.nats),
-    ...(ports.monitoring ? { monitoring: urls('http', ports.monitoring) } : {}),
+    ...(monitoring ? { monitoring: urls(monitoring.tls ? 'https' : 'http', monitoring) } : {}),
     ...(ports.profile ? { profile: urls('http', ports.profile) } : {}),
     ...(websocket ? { websocket: urls(websocket.tls ? 'wss' : 'ws', websocket) } : {}),
   }
