@@ -18,8 +18,8 @@ import { newSubscription, payloadOf, post } from '../broker/post.ts'
 import type { LocalSink, Origin } from '../message.ts'
 import { isFrom } from '../operator/cidr.ts'
 import type { UserClaims } from '../operator/claims.ts'
+import { identityOf } from '../operator/identity.ts'
 import { allowedMs } from '../operator/times.ts'
-import { permissionsOf } from '../operator/user-permissions.ts'
 import { readAnswer } from './response.ts'
 import { type Asker, requestToken } from './request.ts'
 import type { XKey } from './xkey.ts'
@@ -219,34 +219,14 @@ export class Callout implements CalloutCheck {
     const wallMs = clock.wallMs()
     const leftMs = allowedMs(limits.times, limits.timesLocation, wallMs)
     if (leftMs === 0) return `authorized user on ${on} outside of valid connect times`
-    return identityOf(user, account, this.#parts.defaults(account.name), wallMs + leftMs)
+    const { name } = account
+    const defaults = this.#parts.defaults(name)
+    const identity = identityOf(user, limits, { name, defaults }, wallMs + leftMs)
+    return { ...identity, user: user.name || user.subject, isDelegated: true }
   }
 }
 
 const origin: Origin = { kind: 'system', sink: null, echo: true, permissions: null }
-
-function identityOf(
-  user: UserClaims,
-  account: Account,
-  defaults: Permissions | null,
-  untilWallMs: number,
-): Identity {
-  const { limits, expires, name, subject, issuer, tags, token } = user
-  const bound = (max: number) => (max < 0 ? Number.POSITIVE_INFINITY : max)
-  const expiresWallMs = Math.min(expires > 0 ? expires * 1000 : untilWallMs, untilWallMs)
-  return {
-    user: name || subject,
-    account: account.name,
-    permissions: permissionsOf(limits.permissions) ?? defaults,
-    limits: {
-      subscriptionsMax: bound(limits.subscriptions),
-      payloadBytesMax: bound(limits.payload),
-    },
-    ...(Number.isFinite(expiresWallMs) ? { expiresWallMs } : {}),
-    claims: { jwt: token.text, issuerKey: issuer, nameTag: name, tags },
-    isDelegated: true,
-  }
-}
 
 function titled(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)

@@ -24,10 +24,10 @@ import {
 import type { ClaimedAccount, ClaimedAccounts, Found } from './accounts.ts'
 import { isFrom } from './cidr.ts'
 import { readUser, type UserClaims, type UserLimits } from './claims.ts'
+import { identityOf } from './identity.ts'
 import { fillTemplate } from './template.ts'
 import { allowedMs } from './times.ts'
 import type { Trust } from './trust.ts'
-import { permissionsOf } from './user-permissions.ts'
 import { validateUser } from './validate.ts'
 
 export interface LoginParts {
@@ -124,32 +124,9 @@ export class Login implements OperatorCheck {
       log.error(`${peer.label ?? peer.host} - Outside connect times`)
       return null
     }
-    return this.#identity(found, claims, limits, wallMs + leftMs)
-  }
-
-  #identity(
-    account: ClaimedAccount,
-    claims: UserClaims,
-    limits: UserLimits,
-    untilWallMs: number,
-  ): Identity {
-    const { token, issuer, name, tags, expires } = claims
-    const shown = { jwt: token.text, issuerKey: issuer, nameTag: name, tags }
-    this.#claims.set(shown, claims)
-    const bound = (max: number) => (max < 0 ? Number.POSITIVE_INFINITY : max)
-    const never = Number.POSITIVE_INFINITY
-    const expiresWallMs = Math.min(expires > 0 ? expires * 1000 : never, untilWallMs)
-    return {
-      user: claims.subject,
-      account: account.name,
-      permissions: permissionsOf(limits.permissions) ?? account.defaults,
-      limits: {
-        subscriptionsMax: bound(limits.subscriptions),
-        payloadBytesMax: bound(limits.payload),
-      },
-      ...(expiresWallMs === never ? {} : { expiresWallMs }),
-      claims: shown,
-    }
+    const identity = identityOf(claims, limits, found, wallMs + leftMs)
+    this.#claims.set(identity.claims, claims)
+    return identity
   }
 
   #refuse(peer: Peer, why: string): null {
