@@ -1,7 +1,7 @@
 // The composition: which rooms there are, what each is given, in which order they start.
 //
-//   monitoring → store → MQTT → serial, telemetry, schedules → system → leaf nodes → clients →
-//   WebSocket → hubs → routes
+//   profiles → monitoring → operator, callout → store → MQTT → serial, telemetry, schedules →
+//   system → leaf nodes → clients → WebSocket → hubs → routes
 //
 // Closing goes the other way. A room is imported only when the config asks for it: every module
 // costs memory.
