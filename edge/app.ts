@@ -126,6 +126,7 @@ class App {
     }
     if (this.#isStopping) return
     this.#log.info('Server is ready')
+    this.#rooms.cluster?.start()
     this.#notify.ready()
   }
 

@@ -33,9 +33,9 @@ export function newCluster(rooms: ClusterNeighbours): RouteRoom | null {
 }
 
 /** Rejects with the text for the log when the port cannot be had. */
-export async function startCluster(room: RouteRoom, server: Server): Promise<void> {
+export async function openCluster(room: RouteRoom, server: Server): Promise<void> {
   const { cluster: options } = server.options
-  await room.start().catch((error: NodeJS.ErrnoException) => {
+  await room.listen().catch((error: NodeJS.ErrnoException) => {
     const { host, port } = (options && clusterAddress(options)) ?? { host: '', port: 0 }
     throw new Error(`Error listening on router port: ${port} - ${listenError(error, host, port)}`)
   })

@@ -108,7 +108,7 @@ export class Rooms {
     await this.#startClients()
     await this.#startWebSocket()
     this.leafs?.nodes.start()
-    await this.#startRoutes()
+    await this.#openRoutes()
     // First of all: whoever listens still hears of it.
     this.#closers.add({ close: () => this.system?.close() })
     this.#startTrimmer()
@@ -390,13 +390,13 @@ export class Rooms {
     })
   }
 
-  async #startRoutes(): Promise<void> {
+  async #openRoutes(): Promise<void> {
     if (this.#parts.options.cluster === null) return
-    const { newCluster, startCluster } = await import('./cluster-room.ts')
+    const { newCluster, openCluster } = await import('./cluster-room.ts')
     this.cluster = newCluster(this)
     if (this.cluster === null) return
     this.#closers.add(this.cluster)
-    await startCluster(this.cluster, this.server)
+    await openCluster(this.cluster, this.server)
   }
 
   #newHealth(): HealthSource {

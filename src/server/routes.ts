@@ -65,15 +65,21 @@ export class RouteRoom implements Cluster, ServerObserver {
   }
 
   /** Rejects when the port is taken. */
-  async start(): Promise<void> {
-    const { log } = this.#server
+  async listen(): Promise<void> {
     const { host, port } = clusterAddress(this.#options) ?? { host: '0.0.0.0', port: -1 }
+    this.#address = await this.#listener.start(host, port)
+  }
+
+  /** Tells of the cluster and dials: as in nats-server, once the server is ready. */
+  start(): void {
+    const { log } = this.#server
+    const { host } = clusterAddress(this.#options) ?? { host: '0.0.0.0' }
     log.info(`Cluster name is ${this.name}`)
     if (this.#identity.isDynamic) {
       log.warn('Cluster name was dynamically generated, consider setting one')
     }
-    this.#address = await this.#listener.start(host, port)
-    log.info(`Listening for route connections on ${hostPort(host, this.#address.port)}`)
+    const port = this.#address?.port ?? 0
+    log.info(`Listening for route connections on ${hostPort(host, port)}`)
     this.routes.start(this.#options.routes)
   }
 
