@@ -46,14 +46,21 @@ export function withRequestInfo(message: Message, info: RequestInfo): Message {
 function headersWith(message: Message, line: string): Buffer {
   const block = headersOf(message)
   if (block.length === 0) return Buffer.from(`${versionLine}${line}\r\n`)
-  if (!block.includes(name)) {
+  const text = block.toString('latin1')
+  if (isPlain(text)) {
     return Buffer.concat([block.subarray(0, block.length - 2), Buffer.from(`${line}\r\n`)])
   }
-  const kept = block
-    .toString('latin1')
-    .split('\r\n')
-    .filter(one => !one.toLowerCase().startsWith(`${name.toLowerCase()}:`))
-  const text = kept.join('\r\n')
-  const rest = Buffer.from(text.slice(0, text.length - 2), 'latin1')
+  const [status = '', ...lines] = text.split(/\r?\n/)
+  const kept = lines.filter(one => one !== '' && !isOurs.test(one))
+  const rest = Buffer.from(`${[status, ...kept].join('\r\n')}\r\n`, 'latin1')
   return Buffer.concat([rest, Buffer.from(`${line}\r\n`)])
+}
+
+/** Libraries read names in any case, and some take a line feed for the end of a line. */
+const isOurs = /^\s*nats-request-info\s*:/i
+
+/** Ends where it ends, and has no word of whoever asks about himself. */
+function isPlain(text: string): boolean {
+  const isEnded = text.endsWith('\r\n\r\n') && text.search(/\n\r?\n/) === text.length - 3
+  return isEnded && !/nats-request-info/i.test(text)
 }
