@@ -1,9 +1,8 @@
 // What is wrong with options that only shows when they are put to use: certificates that cannot be
 // loaded, and what a reload cannot bring because the rooms that need it were opened at the start.
 
-import { isDeepStrictEqual } from 'node:util'
 import { tlsProblem } from '../src/server/tls-check.ts'
-import { type EdgeOptions, storedAccounts } from './options.ts'
+import type { EdgeOptions } from './options.ts'
 
 /** Throws the text for the log when `next` cannot work; `first`: what we started with. */
 export function verifyOptions(first: EdgeOptions, next: EdgeOptions): void {
@@ -11,9 +10,6 @@ export function verifyOptions(first: EdgeOptions, next: EdgeOptions): void {
   if (problem !== null) throw new Error(problem.text)
   if (!isCalloutKept(first, next)) {
     throw new Error('config reload not supported for AuthCallout')
-  }
-  if (!isDeepStrictEqual(storedAccounts(first), storedAccounts(next))) {
-    throw new Error('config reload not supported for jetstream of accounts')
   }
 }
 

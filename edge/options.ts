@@ -5,6 +5,7 @@ import type { Block, Values } from '../src/server/option.ts'
 import { isOperatorMode } from '../src/server/operator-rules.ts'
 import { serverBlock } from '../src/server/options.ts'
 import { globalAccountName, systemAccountName } from '../src/account/account.ts'
+import type { TieredLimits } from '../src/account/stream-limits.ts'
 import type { Flags } from '../src/server/flags.ts'
 import { leafAccounts, leafProblems } from '../src/server/leafnode-options.ts'
 import { mqttBlock } from './mqtt/options.ts'
@@ -68,6 +69,12 @@ export function storedAccounts(options: EdgeOptions): readonly string[] {
   return [...new Set([globalAccountName, ...namedAccounts(options)])].filter(
     name => name !== system && name !== systemAccountName,
   )
+}
+
+/** Of the accounts that have streams, what they may store where the config limits it. */
+export function limitsOf(options: EdgeOptions): readonly TieredLimits[] {
+  const limits = storedAccounts(options).map(name => options.accounts?.get(name)?.jetstream)
+  return limits.flatMap(one => (one ? [new Map([['', one]])] : []))
 }
 
 /** Every account that some block of the edge names. */

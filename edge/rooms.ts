@@ -35,7 +35,7 @@ import type { MqttGateway } from './mqtt/gateway.ts'
 import { mqttAddress } from './mqtt/options.ts'
 import type { StreamRefusals } from './no-streams.ts'
 import { verifyOptions } from './option-faults.ts'
-import { type EdgeOptions, namedAccounts, storedAccounts } from './options.ts'
+import { type EdgeOptions, limitsOf, namedAccounts, storedAccounts } from './options.ts'
 import type { JetStream } from './store/jetstream.ts'
 
 export interface RoomsParts {
@@ -123,6 +123,7 @@ export class Rooms {
   /** Throws when options cannot work: an unreadable certificate. */
   verify(options: EdgeOptions): void {
     verifyOptions(this.#parts.options, options)
+    this.jetstream?.verify(limitsOf(options))
   }
 
   reload(options: EdgeOptions): void {
@@ -143,7 +144,21 @@ export class Rooms {
       }
     }
     this.configLoadedWallMs = this.#parts.clock.wallMs()
+    this.#switchStreams(options)
     this.#refuseStreams()
+  }
+
+  /** Accounts get and lose their streams; what they have stored stays on the disk. */
+  #switchStreams(options: EdgeOptions): void {
+    const { jetstream, server } = this
+    if (jetstream === null || server.operator !== null) return
+    const stored = new Set(storedAccounts(options))
+    for (const account of server.accounts.values()) {
+      if (stored.has(account.name)) {
+        this.#refusals?.end(account)
+        jetstream.enable(account)
+      } else if (jetstream.hasAccount(account.name)) jetstream.disable(account)
+    }
   }
 
   get configDigest(): string | null {

@@ -7,18 +7,15 @@
 import { headersOf, payloadOf } from '../../src/broker/post.ts'
 import type { LocalSink, Message } from '../../src/message.ts'
 import type { Acks } from './acks.ts'
-import { insufficientResources, rollupFailed } from './errors.ts'
+import { rollupFailed } from './errors.ts'
 import type { Intake } from './intake.ts'
 import { noOptions, publishOptions } from './publish-headers.ts'
-import type { Resources } from './resources.ts'
-import { sizeOf } from './retention.ts'
 import type { ApiError, AppendOptions, Stream } from './shapes.ts'
 
 export interface CaptureParts {
   readonly stream: Stream
   readonly acks: Acks
   readonly intake: Intake
-  readonly resources: Resources
   readonly domain: string
 }
 
@@ -27,15 +24,13 @@ export class Capture implements LocalSink {
   readonly #stream: Stream
   readonly #acks: Acks
   readonly #intake: Intake
-  readonly #resources: Resources
   /** `{"stream":"S1", "seq":`, with the blank nats-server 2.10 prints. */
   readonly #ackPrefix: string
 
-  constructor({ stream, acks, intake, resources, domain }: CaptureParts) {
+  constructor({ stream, acks, intake, domain }: CaptureParts) {
     this.#stream = stream
     this.#acks = acks
     this.#intake = intake
-    this.#resources = resources
     const name = JSON.stringify(stream.config.name)
     const domainPart = domain === '' ? '' : `"domain":${JSON.stringify(domain)}, `
     this.#ackPrefix = `{"stream":${name}, ${domainPart}"seq":`
@@ -48,7 +43,7 @@ export class Capture implements LocalSink {
     const options = hasHeaders
       ? publishOptions(message.chunk, message.bodyStart, message.payloadStart)
       : noOptions
-    const refused = this.#refuses(message, options)
+    const refused = this.#refuses(options)
     if (refused !== null) {
       this.#acks.refuse(reply, message.receipt, config.name, refused)
       return
@@ -72,18 +67,12 @@ export class Capture implements LocalSink {
   }
 
   /** What the stream itself does not know; all else it checks in nats-server's order. */
-  #refuses(message: Message, options: AppendOptions): ApiError | null {
+  #refuses(options: AppendOptions): ApiError | null {
     const { config } = this.#stream
     const { rollup } = options
     if (rollup !== undefined && rollup !== 'sub' && rollup !== 'all' && config.allow_rollup_hdrs) {
       return rollupFailed(`rollup value invalid: "${String(rollup)}"`)
     }
-    // Its room is reserved, and it makes room for itself.
-    if (config.max_bytes > 0) return null
-    const headerBytes = message.payloadStart - message.bodyStart
-    const payloadBytes = message.payloadEnd - message.payloadStart
-    const subjectBytes = Buffer.byteLength(message.target)
-    const size = sizeOf(config.storage, subjectBytes, headerBytes, payloadBytes)
-    return this.#resources.admits(config.storage, size) ? null : insufficientResources
+    return null
   }
 }

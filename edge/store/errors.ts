@@ -11,6 +11,7 @@ function row(code: number, err_code: number, description: string): ApiError {
 
 export const accountResourcesExceeded = row(400, 10002, 'resource limits exceeded for account')
 export const badRequest = row(400, 10003, 'bad request')
+export const maximumConsumers = row(400, 10026, 'maximum consumers limit reached')
 export const clusterRequired = row(503, 10010, 'JetStream clustering support required')
 export const streamCreateFailed = (text: string): ApiError => row(500, 10049, text)
 export const streamDeleteFailed = (text: string): ApiError => row(500, 10050, text)
@@ -67,6 +68,17 @@ export const mirrorManyFilters = row(
 )
 export const mirrorFilter = row(400, 10151, 'mirror subject filter is invalid')
 export const mirrorFiltersOverlap = row(400, 10152, 'mirror subject filters can not overlap')
+export const maxBytesRequired = row(
+  400,
+  10113,
+  'account requires a stream config to have max bytes set',
+)
+export const noLimits = row(400, 10120, 'no JetStream default or applicable tiered limit present')
+export const maxStreamBytesExceeded = row(
+  400,
+  10122,
+  'stream max bytes exceeds account limit max stream bytes',
+)
 export const noMessageFound = row(404, 10037, 'no message found')
 export const notEmptyRequest = row(400, 10038, 'expected an empty request payload')
 export const notEnabledForAccount = row(503, 10039, 'JetStream not enabled for account')

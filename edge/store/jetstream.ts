@@ -8,6 +8,7 @@ import { mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Account } from '../../src/account/account.ts'
+import { setAside, type TieredLimits } from '../../src/account/stream-limits.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
@@ -18,12 +19,14 @@ import { messageRows } from './api/messages.ts'
 import type { ConsumerRoom, StreamAdmin } from './api/request.ts'
 import { ApiServer } from './api/server.ts'
 import { streamRows } from './api/streams.ts'
+import { insufficientMemory, insufficientStorage } from './errors.ts'
 import type { Fields } from './api/text.ts'
 import { Consumers } from './consumer/consumers.ts'
 import { DomainMapping } from './mapping.ts'
 import type { JetStreamOptions } from './options.ts'
 import { Resources } from './resources.ts'
 import type { Tables } from './schema.ts'
+import { type ServerLimits, serverLimitsOf } from './server-limits.ts'
 import type { Storage } from './shapes.ts'
 import { Store } from './store.ts'
 import { Streams } from './streams.ts'
@@ -62,6 +65,7 @@ export class JetStream {
   readonly domain: string
   readonly #parts: JetStreamParts
   readonly #rooms = new Map<string, Room>()
+  readonly #limits: ServerLimits
   #consumers: Consumers | null = null
   #resources: Resources | null = null
   #dispatch: Dispatch<StreamAdmin> | null = null
@@ -69,6 +73,7 @@ export class JetStream {
   constructor(parts: JetStreamParts) {
     const { options, log, clock, turn } = parts
     this.#parts = parts
+    this.#limits = serverLimitsOf(options)
     this.storeDir = join(options.store_dir ?? join(tmpdir(), 'nats'), 'jetstream')
     this.domain = options.domain ?? ''
     this.store = new Store({
@@ -94,9 +99,14 @@ export class JetStream {
       memoryBytesMax: options.max_memory_store ?? Math.floor(totalmem() * memoryShareDefault),
       fileBytesMax: options.max_file_store ?? spaceFor(this.storeDir),
     }
-    const resources = new Resources(limits, storage => this.#claimed(storage))
+    const resources = new Resources(
+      limits,
+      storage => this.#claimed(storage),
+      storage => this.#reserved(storage),
+    )
     this.#resources = resources
     this.#logSettings(resources)
+    this.verify(this.#parts.accounts.flatMap(({ streamLimits }) => streamLimits ?? []))
     await this.store.start()
     const { turn } = this.#parts
     const consumers = new Consumers({ store: this.store, clock, turn, log })
@@ -112,6 +122,20 @@ export class JetStream {
     for (const account of this.#parts.accounts) this.enable(account)
     const tookMs = clock.monotonicMs() - startedMs
     log.debug(`Took ${tookMs.toFixed(1)}ms to start JetStream`)
+  }
+
+  /** Throws when accounts are promised more than there is. */
+  verify(limits: readonly TieredLimits[]): void {
+    const resources = this.#resources
+    if (resources === null) return
+    let [memoryBytes, diskBytes] = [0, 0]
+    for (const one of limits) {
+      const aside = setAside(one)
+      memoryBytes += aside.memoryBytes
+      diskBytes += aside.diskBytes
+    }
+    if (memoryBytes > resources.memoryBytesMax) throw new Error(insufficientMemory.description)
+    if (diskBytes > resources.fileBytesMax) throw new Error(insufficientStorage.description)
   }
 
   /** From now on the account may use it; what it has stored is there again. */
@@ -160,7 +184,9 @@ export class JetStream {
 
   /** The store's own figures, beside nats-server's. */
   view(): object {
-    return { ...this.store.view(), refused_messages: this.#resources?.refused ?? 0 }
+    let refused = this.#resources?.refused ?? 0
+    for (const { streams } of this.#rooms.values()) refused += streams.quota.refused
+    return { ...this.store.view(), refused_messages: refused }
   }
 
   /** `jetstream` of /varz. */
@@ -204,6 +230,7 @@ export class JetStream {
       serverName: this.#parts.serverName,
       domain: this.domain,
       resources,
+      limits: this.#limits,
       clock: this.#parts.clock,
       log: this.#parts.log,
     })
@@ -233,6 +260,7 @@ export class JetStream {
       syncIntervalMs: this.#parts.options.sync_interval,
       memoryBytesMax: resources.memoryBytesMax,
       fileBytesMax: resources.fileBytesMax,
+      limits: this.#limits,
       accounts,
       consumers,
       nowUs: () => this.store.nowUs(),
@@ -242,6 +270,12 @@ export class JetStream {
   #claimed(storage: Storage): number {
     let bytes = 0
     for (const { streams } of this.#rooms.values()) bytes += streams.claimedBytes(storage)
+    return bytes
+  }
+
+  #reserved(storage: Storage): number {
+    let bytes = 0
+    for (const { streams } of this.#rooms.values()) bytes += streams.quota.reserved(storage)
     return bytes
   }
 

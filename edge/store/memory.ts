@@ -6,6 +6,7 @@ import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
 import { Commit } from './commit.ts'
 import { Db } from './db.ts'
+import type { Held } from './held.ts'
 import { Rows } from './rows.ts'
 import { prepareSchema } from './schema.ts'
 import type { StreamConfig } from './shapes.ts'
@@ -27,6 +28,8 @@ export interface StreamParts {
   readonly createdUs: number
   readonly rows: Rows
   readonly commit: Commit
+  /** What the account's streams hold, this one's messages among it. */
+  readonly held: Held
   readonly time: StoreTime
   /** The stream is being written, inside the transaction. */
   readonly onFlush: () => void

@@ -9,6 +9,29 @@ import type { Block, ConfNode, Report, Values } from '../../src/server/option.ts
 /** null: each group of writes is synced before anybody hears of it. */
 type SyncInterval = number | null
 
+const limitsBlock = {
+  max_ack_pending: {
+    type: 'integer',
+    default: 0,
+    min: -1,
+    about: 'The largest max_ack_pending of a consumer; 0 = without limit.',
+  },
+  max_request_batch: {
+    type: 'integer',
+    default: 0,
+    min: -1,
+    about: 'The largest max_batch of a pull consumer, and what it has when it sets none; 0 = none.',
+  },
+  duplicate_window: {
+    type: 'duration',
+    default: 0,
+    min: 0,
+    about: 'The longest duplicate_window of a stream; 0 = without limit.',
+  },
+  max_ha_assets: { type: 'ignored', about: 'There is no JetStream cluster.' },
+  batch: { type: 'ignored', about: 'There are no atomic batches.' },
+} as const satisfies Block
+
 export const jetstreamBlock = {
   enabled: { type: 'boolean', default: true, aliases: ['enable'], about: 'Turns the store on.' },
   store_dir: {
@@ -56,7 +79,12 @@ export const jetstreamBlock = {
   },
   cipher: { type: 'unsupported', about: 'Encrypt the disk.' },
   tpm: { type: 'unsupported', about: 'Encrypt the disk.' },
-  limits: { type: 'unsupported', about: 'Set limits in the configs of streams and consumers.' },
+  limits: {
+    type: 'block',
+    block: limitsBlock,
+    always: true,
+    about: 'What any account may ask for.',
+  },
   strict: { type: 'ignored', about: 'Unknown fields of requests are ignored, as in 2.10.' },
   extension_hint: { type: 'ignored', about: 'There is no JetStream cluster.' },
   unique_tag: { type: 'ignored', about: 'There is no JetStream cluster.' },

@@ -10,22 +10,30 @@ export class Resources {
   readonly memoryBytesMax: number
   readonly fileBytesMax: number
   readonly #measure: (storage: Storage) => number
+  readonly #reserved: (storage: Storage) => number
   readonly #left = { memory: 0, file: 0 }
   /** Messages refused. */
   refused = 0
 
-  /** `measure`: bytes that all streams of a storage hold or have reserved. */
+  /** Bytes that all streams of a storage hold or have reserved; and those reserved alone. */
   constructor(
     limits: { readonly memoryBytesMax: number; readonly fileBytesMax: number },
     measure: (storage: Storage) => number,
+    reserved: (storage: Storage) => number,
   ) {
     this.memoryBytesMax = limits.memoryBytesMax
     this.fileBytesMax = limits.fileBytesMax
     this.#measure = measure
+    this.#reserved = reserved
   }
 
   max(storage: Storage): number {
     return storage === 'memory' ? this.memoryBytesMax : this.fileBytesMax
+  }
+
+  /** May so many bytes more be reserved? */
+  reserves(storage: Storage, bytes: number): boolean {
+    return bytes <= 0 || this.#reserved(storage) + bytes <= this.max(storage)
   }
 
   /** Reservations changed: the next message measures. */

@@ -68,12 +68,16 @@ export function discardFailure(
   const bytes = message.headers.length + message.payload.length
   if (config.max_msg_size >= 0 && bytes > config.max_msg_size) return messageTooLarge
   if (message.headers.length > headerBytesMax) return headersTooLarge
-  if (config.discard !== 'new') return undefined
+  const { gate } = stream
+  if (gate === null && config.discard !== 'new') return undefined
   const size = stream.size(
     Buffer.byteLength(message.subject),
     message.headers.length,
     message.payload.length,
   )
+  const refused = gate === null ? null : gate.refuses(config, size)
+  if (refused !== null) return refused
+  if (config.discard !== 'new') return undefined
   // At the subject's own limit its oldest message makes room for this one.
   const limit = config.max_msgs_per_subject
   const entry = limit > 0 ? stream.interned.find(message.subject) : undefined

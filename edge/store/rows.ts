@@ -33,6 +33,7 @@ export class Rows {
   readonly subjectById: Statement
   readonly subjectsFrom: Statement
   readonly updateState: Statement
+  readonly stateById: Statement
 
   constructor(db: Db) {
     this.db = db
@@ -46,6 +47,9 @@ export class Rows {
     this.messagesFrom = on(`SELECT ${message} ${range} ORDER BY id LIMIT ?`)
     this.metaById = on(
       'SELECT subject, time, length(headers), length(payload) FROM message WHERE id = ?',
+    )
+    this.stateById = on(
+      'SELECT first, last, count, bytes, subjects, last_time, keyed FROM stream_state WHERE stream = ?',
     )
     this.idFrom = on(`SELECT id ${range} ORDER BY id LIMIT 1`)
     this.idBefore = on(`SELECT id ${range} ORDER BY id DESC LIMIT 1`)

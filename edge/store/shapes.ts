@@ -123,6 +123,11 @@ export interface AppendOptions {
   readonly place?: { readonly seq: number; readonly timeUs: number }
 }
 
+/** Has the last word on a message that the stream itself would take. */
+export interface Gate {
+  refuses(config: StreamConfig, bytes: number): ApiError | null
+}
+
 /** Tells consumers what happened to a stream. Called on the loop, never from inside a read. */
 export interface StreamListener {
   /** Messages up to this sequence can now be delivered (they are on disk, or in memory). */
@@ -142,6 +147,10 @@ export interface Stream {
   readonly config: StreamConfig
   readonly createdUs: number
   state(): StreamState
+  /** Of its messages. */
+  readonly bytes: number
+  /** Who else must agree to a message; null: nobody. */
+  gate: Gate | null
   /** The last sequence that may be delivered. */
   readonly readableSeq: number
   append(message: NewMessage, options: AppendOptions): Appended

@@ -10,6 +10,7 @@ import { Commit, type Participant } from './commit.ts'
 import { consumerTables } from './consumer/schema.ts'
 import { type Db, DirectoryLock, isDamage, type Value } from './db.ts'
 import { insufficientStorage, maximumStreams, streamGeneral } from './errors.ts'
+import { Held } from './held.ts'
 import { type Vault, openMemory } from './memory.ts'
 import { enforceAll, expire, expiryUs, rekey } from './retention.ts'
 import { Reserve } from './reserve.ts'
@@ -51,6 +52,7 @@ export class Store implements Participant {
   /** What was found wrong at start, for health. */
   readonly problems: string[] = []
   readonly #streams = new Map<string, StoreStream>()
+  readonly #held = new Map<string, Held>()
   #lock: DirectoryLock | null = null
   #file: Vault | null = null
   #memory: Vault | null = null
@@ -147,6 +149,16 @@ export class Store implements Participant {
 
   *accounts(): Generator<string> {
     yield* new Set([...this.#streams.values()].map(stream => stream.account))
+  }
+
+  /** What an account's streams hold; one for as long as the store is open. */
+  held(account: string): Held {
+    let held = this.#held.get(account)
+    if (!held) {
+      held = new Held()
+      this.#held.set(account, held)
+    }
+    return held
   }
 
   stream(account: string, name: string): StoreStream | undefined {
@@ -269,7 +281,9 @@ export class Store implements Participant {
       } else this.#load(vault, row)
     }
     for (const [key, stream] of this.#streams) {
-      if (stream.config.storage === 'file' && !there.has(key)) this.#streams.delete(key)
+      if (stream.config.storage !== 'file' || there.has(key)) continue
+      stream.close()
+      this.#streams.delete(key)
     }
   }
 
@@ -353,6 +367,7 @@ export class Store implements Participant {
       createdUs,
       rows,
       commit,
+      held: this.held(account),
       time: this.time,
       onFlush,
     })

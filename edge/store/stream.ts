@@ -8,14 +8,14 @@
 // counts follow after uncountedMax messages, with a removal somebody waits for, and at the end. A
 // start counts what came after. What limits evict is deleted with the state as well.
 //
-// Invariant 1 is kept by commit.ts; invariant 2 here: `readableSeq` moves in `synced`, which is
-// called once the group is on disk, and nothing after it is ever read. S1, S2, S5 of schema.ts
-// are kept in `flush`.
+// Invariant 1 is kept by commit.ts; invariant 2 here: `readableSeq` moves in `synced`, once the
+// group is on disk, and nothing after it is ever read. `flush` keeps S1, S2, S5 of schema.ts.
 
 import type { Commit, Participant } from './commit.ts'
 import { Dedupe } from './dedupe.ts'
 import { insufficientStorage } from './errors.ts'
 import { closedFor, expectationFailure } from './expect.ts'
+import type { Held } from './held.ts'
 import type { StreamParts } from './memory.ts'
 import { Reader, type Shelf } from './reader.ts'
 import {
@@ -33,6 +33,7 @@ import { idOf, seqOf } from './schema.ts'
 import type {
   AppendOptions,
   Appended,
+  Gate,
   NewMessage,
   StoredMessage,
   Stream,
@@ -44,8 +45,6 @@ import { type SubjectEntry, Subjects } from './subjects.ts'
 import type { StoreTime } from './time.ts'
 import { Waiting } from './waiting.ts'
 
-const stateOf = `SELECT first, last, count, bytes, subjects, last_time, keyed
-  FROM stream_state WHERE stream = ?`
 const uncountedMax = 512
 /** Memory a waiting row takes beside its bytes, about. */
 const rowBytes = 200
@@ -69,6 +68,8 @@ export class StoreStream implements Stream, Shelf, Participant {
   subjectCount = 0
   keyed = false
   readableSeq = 0
+  gate: Gate | null = null
+  readonly #held: Held
   #lastTimeUs = 0
   #firstTime = { seq: 0, timeUs: 0 }
   readonly #waiting = new Waiting()
@@ -90,6 +91,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     this.rows = parts.rows
     this.commit = parts.commit
     this.time = parts.time
+    this.#held = parts.held
     this.#onFlush = parts.onFlush
     this.interned = new Subjects(parts.rows, parts.id)
     this.reader = new Reader(this)
@@ -100,8 +102,8 @@ export class StoreStream implements Stream, Shelf, Participant {
     this.#reload(true)
     this.#flushedSeq = this.lastSeq
     this.readableSeq = this.lastSeq
-    const windowStartUs = this.#windowStartUs()
-    this.dedupe.load(this.rows, idOf(this.id, this.seqAt(windowStartUs)), windowStartUs)
+    const fromUs = this.#windowStartUs()
+    this.dedupe.load(this.rows, idOf(this.id, this.seqAt(fromUs)), fromUs)
     if (this.#mustSave) this.saveSoon()
   }
 
@@ -178,11 +180,8 @@ export class StoreStream implements Stream, Shelf, Participant {
     return this.reader.seqAt(timeUs)
   }
 
-  subjects(filter: string, offset: number, limit: number): readonly (readonly [string, number])[] {
-    return this.interned
-      .matching(this.reader.filter([filter]))
-      .slice(offset, offset + limit)
-      .map(entry => [entry.name, entry.count] as const)
+  subjects(filter: string, offset: number, limit: number) {
+    return this.interned.page(this.reader.filter([filter]), offset, limit)
   }
 
   deleted(countMax: number): readonly number[] {
@@ -255,7 +254,7 @@ export class StoreStream implements Stream, Shelf, Participant {
   trimmed(gone: readonly Trimmed[]): void {
     for (const { subject, count, bytes, lastGone } of gone) {
       this.messages -= count
-      this.bytes -= bytes
+      this.#weigh(this.bytes - bytes)
       subject.count -= count
       if (subject.count === 0) this.subjectCount--
       if (lastGone >= subject.last) subject.last = 0
@@ -313,6 +312,7 @@ export class StoreStream implements Stream, Shelf, Participant {
 
   /** Deleted: nothing of it is written any more. */
   close(): void {
+    this.#weigh(0)
     this.#closed = true
     this.#listeners.clear()
   }
@@ -381,8 +381,6 @@ export class StoreStream implements Stream, Shelf, Participant {
     this.dedupe.forgetAfter(this.lastSeq)
   }
 
-  // ---- inside ----
-
   #place(message: NewMessage, timeUs: number): number {
     const seq = ++this.lastSeq
     const subject = this.interned.findOrMake(message.subject)
@@ -419,7 +417,7 @@ export class StoreStream implements Stream, Shelf, Participant {
       this.#firstTime = { seq, timeUs }
     }
     this.messages++
-    this.bytes += this.size(subject.nameBytes, headerBytes, payloadBytes)
+    this.#weigh(this.bytes + this.size(subject.nameBytes, headerBytes, payloadBytes))
     this.#lastTimeUs = timeUs
   }
 
@@ -459,13 +457,12 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   #reload(isStart: boolean): void {
-    const row = this.rows.db.prepare(stateOf).get(this.id)
-    if (!row) return
-    const numbers = row.map(Number)
+    const numbers = this.rows.stateById.get(this.id)?.map(Number)
+    if (!numbers) return
     this.firstSeq = numbers[0] as number
     this.lastSeq = numbers[1] as number
     this.messages = numbers[2] as number
-    this.bytes = numbers[3] as number
+    this.#weigh(numbers[3] as number)
     this.subjectCount = numbers[4] as number
     this.#lastTimeUs = numbers[5] as number
     this.keyed = numbers[6] === 1
@@ -489,6 +486,11 @@ export class StoreStream implements Stream, Shelf, Participant {
       if (isStart) enforceLimits(this, subject.name)
     }
     if (this.#uncounted > 0) this.#mustSave = true
+  }
+
+  #weigh(bytes: number): void {
+    this.#held.add(this.config.storage, bytes - this.bytes)
+    this.bytes = bytes
   }
 
   /** Tells the listeners what went; 0: many. */

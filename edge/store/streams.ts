@@ -24,15 +24,16 @@ import { Capture } from './capture.ts'
 import {
   streamCreateFailed,
   streamUpdateFailed,
-  insufficientMemory,
-  insufficientStorage,
   replicasNotSupported,
   streamNameInUse,
   subjectsOverlap,
 } from './errors.ts'
+import type { Held } from './held.ts'
 import { Intake } from './intake.ts'
 import { jetstreamOrigin, Replies } from './replies.ts'
+import { type ConsumerBounds, Quota, reservedBy } from './quota.ts'
 import type { Resources } from './resources.ts'
+import type { ServerLimits } from './server-limits.ts'
 import { checkAgainst, mappingProblem, type Neighbours } from './source/config.ts'
 import { Feeds } from './source/feeds.ts'
 import type { Positions } from './source/positions.ts'
@@ -41,6 +42,8 @@ import type { ApiError, Durable, Storage, Stream, StreamConfig } from './shapes.
 /** What is asked of the store; store.ts implements it. */
 export interface StreamStore {
   readonly durable: Durable
+  /** What the streams of an account hold. */
+  held(account: string): Held
   /** The streams of an account, in any order. */
   streamsOf(account: string): Iterable<Stream>
   create(account: string, config: StreamConfig): Stream | ApiError
@@ -59,6 +62,7 @@ export interface StreamsParts {
   readonly domain: string
   /** What the streams of all accounts may reserve and hold. */
   readonly resources: Resources
+  readonly limits: ServerLimits
   readonly clock: Clock
   readonly log: Log
 }
@@ -89,6 +93,7 @@ export class Streams implements StreamAdmin {
   readonly #attached = new Map<string, Attached>()
   readonly #feeds: Feeds
   readonly #neighbours: Neighbours
+  readonly quota: Quota
 
   constructor(parts: StreamsParts) {
     this.#parts = parts
@@ -99,6 +104,15 @@ export class Streams implements StreamAdmin {
     this.#store = parts.store
     this.#consumers = parts.consumers
     this.#acks = new Acks(this.replies, parts.store.durable)
+    this.quota = new Quota({
+      account: parts.account,
+      held: parts.store.held(parts.account.name),
+      resources: parts.resources,
+      server: parts.limits,
+      streams: this.#streams,
+      clock: parts.clock,
+      log: parts.log,
+    })
     this.#neighbours = {
       ownApi: parts.domain === '' ? '' : `$JS.${parts.domain}.API`,
       config: name => this.#streams.get(name)?.config,
@@ -108,7 +122,6 @@ export class Streams implements StreamAdmin {
       durable: parts.store.durable,
       clock: parts.clock,
       log: parts.log,
-      resources: parts.resources,
       positions: stream => parts.store.positions(stream),
       onNear: mirror => this.#answerForOrigin(mirror),
     })
@@ -156,7 +169,7 @@ export class Streams implements StreamAdmin {
     if (existing) return sameConfig(existing.config, config) ? existing : streamNameInUse
     const refused =
       checkAgainst(config, this.#neighbours) ??
-      this.#refuses(config, 0) ??
+      this.#refuses(config, undefined) ??
       this.#overlapping(config, null) ??
       refusesMapping(config)
     if (refused) return refused
@@ -173,7 +186,7 @@ export class Streams implements StreamAdmin {
     if (isApiError(config)) return config
     const refused =
       checkAgainst(config, this.#neighbours) ??
-      this.#refuses(config, reservedBy(stream.config)) ??
+      this.#refuses(config, stream) ??
       this.#consumers.mayUpdate(stream, config) ??
       this.#overlapping(config, stream) ??
       refusesTransform(config) ??
@@ -196,8 +209,17 @@ export class Streams implements StreamAdmin {
     if (refused) return refused
     this.#consumers.detach(stream)
     this.#detach(name)
+    this.#parts.resources.changed()
     this.#adviseAction('DELETED', 'delete', name)
     return null
+  }
+
+  consumerBounds(): ConsumerBounds | ApiError {
+    return this.quota.consumerBounds()
+  }
+
+  get duplicateWindowNsMax(): number {
+    return this.#parts.limits.duplicateWindowNs
   }
 
   consumerCount(stream: Stream): number {
@@ -212,23 +234,14 @@ export class Streams implements StreamAdmin {
     let consumers = 0
     for (const stream of this.#streams.values()) consumers += this.#consumers.count(stream)
     return {
-      memoryBytes: this.#heldBytes('memory'),
-      fileBytes: this.#heldBytes('file'),
-      memoryReservedBytes: this.#reserved('memory'),
-      fileReservedBytes: this.#reserved('file'),
+      memoryBytes: this.#store.held(this.account.name).memory,
+      fileBytes: this.#store.held(this.account.name).file,
+      memoryReservedBytes: this.quota.reserved('memory'),
+      fileReservedBytes: this.quota.reserved('file'),
       consumers,
       requests: this.requests,
       errors: this.errors,
     }
-  }
-
-  /** Bytes of the messages in streams of a storage. */
-  #heldBytes(storage: Storage): number {
-    let bytes = 0
-    for (const stream of this.#streams.values()) {
-      if (stream.config.storage === storage) bytes += stream.state().bytes
-    }
-    return bytes
   }
 
   /** What the streams of a storage hold or, where it is limited, may come to hold. */
@@ -236,7 +249,7 @@ export class Streams implements StreamAdmin {
     let bytes = 0
     for (const stream of this.#streams.values()) {
       if (stream.config.storage !== storage) continue
-      bytes += reservedBy(stream.config) || stream.state().bytes
+      bytes += reservedBy(stream.config) || stream.bytes
     }
     return bytes
   }
@@ -268,7 +281,6 @@ export class Streams implements StreamAdmin {
       stream,
       acks: this.#acks,
       intake,
-      resources: this.#parts.resources,
       domain: this.domain,
     })
     const attached: Attached = {
@@ -279,6 +291,7 @@ export class Streams implements StreamAdmin {
       direct: null,
       mirrorDirect: null,
     }
+    stream.gate = this.quota
     this.#streams.set(name, stream)
     this.#attached.set(name, attached)
     this.#consumers.attach(this, stream)
@@ -340,6 +353,7 @@ export class Streams implements StreamAdmin {
     this.#attached.delete(name)
     this.#streams.delete(name)
     if (!attached) return
+    attached.stream.gate = null
     for (const subscription of attached.subscriptions.values()) {
       this.account.unsubscribe(subscription)
     }
@@ -349,20 +363,9 @@ export class Streams implements StreamAdmin {
   }
 
   /** What no config check knows: this server, and what the streams reserve already. */
-  #refuses(config: StreamConfig, alreadyReserved: number): ApiError | null {
+  #refuses(config: StreamConfig, self: Stream | undefined): ApiError | null {
     if (config.num_replicas > 1) return replicasNotSupported
-    const wantedBytes = reservedBy(config) - alreadyReserved
-    const reservedBytes = this.#reserved(config.storage) + Math.max(0, wantedBytes)
-    if (reservedBytes <= this.#parts.resources.max(config.storage)) return null
-    return config.storage === 'memory' ? insufficientMemory : insufficientStorage
-  }
-
-  #reserved(storage: Storage): number {
-    let bytes = 0
-    for (const { config } of this.#streams.values()) {
-      if (config.storage === storage) bytes += reservedBy(config)
-    }
-    return bytes
+    return this.quota.refusesStream(config, self)
   }
 
   #overlapping(config: StreamConfig, self: Stream | null): ApiError | null {
@@ -393,10 +396,6 @@ function refusesTransform({ subject_transform }: StreamConfig): ApiError | null 
   return streamUpdateFailed(
     `stream configuration for subject transform from '${src}' to '${dest}': ${problem}`,
   )
-}
-
-function reservedBy(config: StreamConfig): number {
-  return Math.max(0, config.max_bytes)
 }
 
 /** 22 characters, as the ids of advisories have everywhere. */

@@ -6,6 +6,7 @@
 import { matches } from '../../src/subject/subject.ts'
 import { Filter, literalPrefix } from './filter.ts'
 import type { Rows } from './rows.ts'
+import type { SubjectCount } from './shapes.ts'
 
 export interface SubjectEntry {
   readonly id: number
@@ -110,6 +111,12 @@ export class Subjects {
     this.#byId.clear()
     this.#dirty = []
     this.#fresh = []
+  }
+
+  /** One page of those that match, with their counts. */
+  page(filter: Filter, offset: number, limit: number): readonly SubjectCount[] {
+    const found = this.matching(filter).slice(offset, offset + limit)
+    return found.map(entry => [entry.name, entry.count] as const)
   }
 
   /** All entries that match, by name. Costs a row a subject: for rare questions. */

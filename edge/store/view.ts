@@ -7,6 +7,7 @@ import { configFields } from './api/config.ts'
 import { stateFields } from './api/info.ts'
 import type { ConsumerRoom } from './api/request.ts'
 import { type Fields, timeText } from './api/text.ts'
+import { type ServerLimits, serverLimitFields } from './server-limits.ts'
 import type { Stream } from './shapes.ts'
 import type { Streams } from './streams.ts'
 
@@ -18,6 +19,7 @@ export interface ViewSource {
   readonly syncIntervalMs: number | null
   readonly memoryBytesMax: number
   readonly fileBytesMax: number
+  readonly limits: ServerLimits
   readonly accounts: ReadonlyMap<string, Streams>
   readonly consumers: ConsumerRoom
   nowUs(): number
@@ -25,7 +27,7 @@ export interface ViewSource {
 
 /** `jetstream` of /varz. */
 export function varzView(source: ViewSource): Fields {
-  return { config: config(source), stats: stats(source), limits: {} }
+  return { config: config(source), stats: stats(source), limits: serverLimitFields(source.limits) }
 }
 
 /** /jsz; throws QueryError for a parameter that is none. */
@@ -37,7 +39,7 @@ export function jsz(source: ViewSource, query: Query): Fields {
     server_id: source.serverId,
     now: timeText(source.nowUs()),
     config: config(source),
-    limits: {},
+    limits: serverLimitFields(source.limits),
     ...stats(source),
     ...totals(source, options.raft),
     ...(shown.length > 0 && {
@@ -113,6 +115,11 @@ function totals(source: ViewSource, withLeaders: boolean): Fields {
 function accountDetail(source: ViewSource, streams: Streams, options: JszOptions): Fields {
   const usage = streams.usage()
   const { name } = streams.account
+  const { limits, tiers } = streams.quota
+  // As in nats-server: what the account may have, where it is limited.
+  const shown = tiers === null ? limits : null
+  const orMax = (max: number | undefined, bytes: number) =>
+    max !== undefined && max >= 0 ? max : bytes
   const details = options.streams
     ? [...streams.streams.values()].map(stream => streamDetail(source, streams, stream, options))
     : []
@@ -121,8 +128,8 @@ function accountDetail(source: ViewSource, streams: Streams, options: JszOptions
     id: name,
     memory: usage.memoryBytes,
     storage: usage.fileBytes,
-    reserved_memory: usage.memoryReservedBytes,
-    reserved_storage: usage.fileReservedBytes,
+    reserved_memory: orMax(shown?.memoryBytesMax, usage.memoryReservedBytes),
+    reserved_storage: orMax(shown?.diskBytesMax, usage.fileReservedBytes),
     accounts: 0,
     ha_assets: 0,
     api: { total: usage.requests, errors: usage.errors },

@@ -33,7 +33,7 @@ export class Account {
   readonly name: string
   readonly sublist = new Sublist()
   limits = noLimits
-  /** Of an account with a JWT what it may store; null: the config decides. */
+  /** What it may store; null: whatever the server may. */
   streamLimits: TieredLimits | null = null
   isSystem = false
   /** How many connections are in it now. */

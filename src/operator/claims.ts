@@ -234,7 +234,7 @@ function accountOf({ version }: Token, common: Common, nats: Fields): AccountCla
   const hasFlat = version === 2 && Object.values(flat).some(value => !isZero(value))
   const streams = new Map<string, StreamLimits>()
   const add = (tier: string, of: StreamLimits) => {
-    if (of.memoryBytesMax !== 0 || of.diskBytesMax !== 0) streams.set(tier, of)
+    if (of.memoryBytesMax !== 0 || of.diskBytesMax !== 0) streams.set(tier, withoutZeros(of))
   }
   if (version === 2) {
     for (const [tier, of] of tiers) add(tier, streamLimitsOf(limits.of(of, 'tiered_limits')))
@@ -285,6 +285,18 @@ function streamLimitsOf(fields: Fields): StreamLimits {
     memoryStreamBytesMax: fields.integer('mem_max_stream_bytes'),
     diskStreamBytesMax: fields.integer('disk_max_stream_bytes'),
     maxBytesRequired: fields.flag('max_bytes_required'),
+  }
+}
+
+/** A limit that an older tool left out is none. */
+function withoutZeros(limits: StreamLimits): StreamLimits {
+  const { ackPendingMax, memoryStreamBytesMax, diskStreamBytesMax } = limits
+  const orNone = (max: number) => (max > 0 ? max : -1)
+  return {
+    ...limits,
+    ackPendingMax: orNone(ackPendingMax),
+    memoryStreamBytesMax: orNone(memoryStreamBytesMax),
+    diskStreamBytesMax: orNone(diskStreamBytesMax),
   }
 }
 

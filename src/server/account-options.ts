@@ -3,6 +3,7 @@
 
 import { globalAccountName } from '../account/account.ts'
 import { isPublicKey } from '../account/nkey.ts'
+import { accountJetStreamRow } from './account-jetstream.ts'
 import { permissionsRow, userBlock, verifyUsers } from './auth-options.ts'
 import { checkConfig } from './check.ts'
 import type { ConfMap } from './conf.ts'
@@ -61,12 +62,7 @@ export const accountBlock = {
     reloadable: true,
     about: 'What its users may use.',
   },
-  jetstream: {
-    type: 'custom',
-    default: false,
-    read: readJetStream,
-    about: '`enabled`: it has streams of its own.',
-  },
+  jetstream: accountJetStreamRow,
   nkey: { type: 'custom', default: null, read: readNkey, about: 'Its public key, `A…`.' },
   exports: exportsRow,
   imports: importsRow,
@@ -148,17 +144,4 @@ function readNkey(node: ConfNode, report: Report): string | null {
   if (node.is === 'string' && isPublicKey(node.value, 'account')) return node.value
   report.error(node.place, 'Not a valid public nkey for an account')
   return null
-}
-
-function readJetStream(node: ConfNode, report: Report): boolean {
-  if (node.is === 'boolean') return node.value
-  const word = node.is === 'string' ? node.value.toLowerCase() : ''
-  if (word === 'enabled' || word === 'enable') return true
-  if (word === 'disabled' || word === 'disable') return false
-  const text =
-    node.is === 'map'
-      ? 'limits of JetStream in one account are not supported by nats-edge: enabled or disabled'
-      : `Expected 'enabled' or 'disabled' for JetStream of an account`
-  report.error(node.place, text)
-  return false
 }

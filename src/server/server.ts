@@ -212,8 +212,9 @@ export class Server {
     for (const name of accounts?.keys() ?? []) this.account(name)
     for (const [name, account] of this.accounts) {
       if (this.operator?.accounts.get(name)) continue
-      const limits = accounts?.get(name)?.limits
-      account.limits = limits ? accountLimitsOf(limits) : noLimits
+      const options = accounts?.get(name)
+      account.limits = options ? accountLimitsOf(options.limits) : noLimits
+      account.streamLimits = options?.jetstream ? new Map([['', options.jetstream]]) : null
     }
     this.#share()
   }

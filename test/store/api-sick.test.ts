@@ -6,6 +6,7 @@ import { Dispatch } from '../../edge/store/api/dispatch.ts'
 import type { ConsumerRoom, StreamAdmin } from '../../edge/store/api/request.ts'
 import { ApiServer } from '../../edge/store/api/server.ts'
 import { streamRows } from '../../edge/store/api/streams.ts'
+import { Held } from '../../edge/store/held.ts'
 import { Resources } from '../../edge/store/resources.ts'
 import type { Stream, StreamConfig } from '../../edge/store/shapes.ts'
 import type { Positions } from '../../edge/store/source/positions.ts'
@@ -51,6 +52,10 @@ class FakeStore implements StreamStore {
   sick: Error | null = null
   #waiting: ((error?: Error) => void)[] = []
   readonly durable = this.#newDurable()
+
+  held(): Held {
+    return new Held()
+  }
 
   streamsOf(): Iterable<Stream> {
     return this.streams.values()
@@ -124,7 +129,12 @@ function newRoom() {
     domain: '',
     clock: realClock,
     log: silentLog,
-    resources: new Resources({ memoryBytesMax: 1e6, fileBytesMax: 1e6 }, () => 0),
+    limits: { ackPendingMax: 0, requestBatchMax: 0, duplicateWindowNs: 0 },
+    resources: new Resources(
+      { memoryBytesMax: 1e6, fileBytesMax: 1e6 },
+      () => 0,
+      () => 0,
+    ),
   })
   const api = new ApiServer(streams, new Dispatch<StreamAdmin>(streamRows), store.durable)
   streams.start()

@@ -151,6 +151,7 @@ spec('jetstream option', it => {
       max_file_store: 1024 * 1024 * 1024,
       domain: 'edge',
       sync_interval: 120_000,
+      limits: { max_ack_pending: 0, max_request_batch: 0, duplicate_window: 0 },
     })
     assert.is(check('jetstream { sync_interval: always }').values.jetstream?.sync_interval, null)
   })
@@ -158,7 +159,7 @@ spec('jetstream option', it => {
   it('names what is not supported, with its place', () => {
     for (const [text, why] of [
       ['jetstream { key: x }', /"key" is not supported/],
-      ['jetstream { limits: {} }', /"limits" is not supported/],
+      ['jetstream { limits { bogus: 1 } }', /unknown field "bogus"/],
       ['jetstream { bogus: 1 }', /unknown field "bogus"/],
       ['jetstream { domain: "a.b" }', /invalid domain name/],
       ['jetstream { sync_interval: soon }', /sync_interval is "always" or a duration/],

@@ -54,6 +54,12 @@ export class ConsumerBench {
       serverName: 'edge',
       domain: '',
       stream: name => this.store.stream('$G', name),
+      consumerBounds: () => ({
+        consumersMax: -1,
+        ackPendingMax: -1,
+        serverAckPendingMax: 0,
+        serverBatchMax: 0,
+      }),
       advise: (subject, type, body) => {
         this.advisories.push(`${subject} ${type} ${JSON.stringify(body())}`)
       },

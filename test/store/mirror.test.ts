@@ -29,7 +29,7 @@ function message(text: string, headers = '', subject = 'o.a') {
 
 function partsOf(test: TestStore, stream: StoreStream, source: StreamSourceConfig) {
   const intake = new Intake(new Account('$G'), test.store.durable, stream, consumers)
-  return { stream, source, intake, admits: () => true }
+  return { stream, source, intake }
 }
 
 function mirrorOf(test: TestStore, source: StreamSourceConfig = { name: 'O' }, config = {}) {

@@ -19,7 +19,7 @@ async function sourceOf(test: TestStore, header: string) {
   const positions = test.store.positions(stream)
   positions.load()
   const intake = new Intake(new Account('$G'), test.store.durable, stream, consumers)
-  const parts = { stream, source: { name: 'O' }, intake, admits: () => true }
+  const parts = { stream, source: { name: 'O' }, intake }
   let reads = 0
   const { get } = stream
   stream.get = seq => {

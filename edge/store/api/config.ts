@@ -10,6 +10,7 @@ import {
 } from '../errors.ts'
 import type { ApiError, StreamConfig } from '../shapes.ts'
 import { checkSources, readSource, readSources } from '../source/config.ts'
+import { durationText } from '../consumer/duration.ts'
 import { isName } from './name.ts'
 import { checkRepublish, readRepublish, readTransform } from './shaping.ts'
 import { FieldReader, type Fields, isFields } from './text.ts'
@@ -27,13 +28,17 @@ const duplicateWindowNsDefault = 120 * secondNs
 const windowNsMin = secondNs / 10
 
 /** The config a client sent, with every default filled in; or what is wrong with it. */
-export function readStreamConfig(fields: Fields): StreamConfig | ApiError {
-  const config = withDefaults(fields)
+export function readStreamConfig(fields: Fields, windowNsMax = 0): StreamConfig | ApiError {
+  const config = withDefaults(fields, windowNsMax)
   if (config === null) return invalidJson
+  if (windowNsMax > 0 && config.duplicate_window > windowNsMax) {
+    const max = durationText(windowNsMax)
+    return streamInvalidConfig(`duplicates window can not be larger then server limit of ${max}`)
+  }
   return checkStreamConfig(config) ?? config
 }
 
-function withDefaults(fields: Fields): StreamConfig | null {
+function withDefaults(fields: Fields, windowNsMax: number): StreamConfig | null {
   const read = new FieldReader(fields)
   const name = read.text('name')
   const subjects = read.texts('subjects')
@@ -65,7 +70,7 @@ function withDefaults(fields: Fields): StreamConfig | null {
     storage: read.word('storage', ['file', 'memory'], 'file'),
     num_replicas: read.integer('num_replicas') || 1,
     ...(read.flag('no_ack') && { no_ack: true }),
-    duplicate_window: window || (mirror ? 0 : defaultWindow(maxAge)),
+    duplicate_window: window || (mirror ? 0 : defaultWindow(maxAge, windowNsMax)),
     ...(placement !== undefined && { placement }),
     ...(mirror && { mirror }),
     ...(sources && sources.length > 0 && { sources }),
@@ -102,8 +107,9 @@ function subjectsOf(
   return isFed ? {} : { subjects: [name] }
 }
 
-function defaultWindow(maxAge: number): number {
-  return maxAge !== 0 && maxAge < duplicateWindowNsDefault ? maxAge : duplicateWindowNsDefault
+function defaultWindow(maxAge: number, windowNsMax: number): number {
+  const window = Math.min(duplicateWindowNsDefault, windowNsMax || duplicateWindowNsDefault)
+  return maxAge !== 0 && maxAge < window ? maxAge : window
 }
 
 /** Accepted and echoed, without meaning on a single server. */

@@ -3,6 +3,7 @@
 // waiting for the disk, auditing.
 
 import type { Account } from '../../../src/account/account.ts'
+import type { ConsumerBounds, Quota } from '../quota.ts'
 import type { ApiError, Stream, StreamConfig } from '../shapes.ts'
 
 /** One account's JetStream, as handlers see it. */
@@ -13,6 +14,8 @@ export interface JetStreamAccount {
   /** '' when none is configured. */
   readonly domain: string
   stream(name: string): Stream | undefined
+  /** What bounds its consumers, or why it can have none. */
+  consumerBounds(): ConsumerBounds | ApiError
   /** Publishes on `$JS.EVENT.ADVISORY.<subject>`; costs nothing when nobody listens. */
   advise(subject: string, type: string, body: () => Record<string, unknown>): void
 }
@@ -52,6 +55,9 @@ export interface ApiRow<J extends JetStreamAccount = JetStreamAccount> {
 /** What the handlers of streams can do besides: the administration of an account's streams. */
 export interface StreamAdmin extends JetStreamAccount {
   readonly streams: ReadonlyMap<string, Stream>
+  readonly quota: Quota
+  /** 0: as long as anybody likes. */
+  readonly duplicateWindowNsMax: number
   create(config: StreamConfig): Stream | ApiError
   update(stream: Stream, config: StreamConfig): ApiError | null
   delete(stream: Stream): ApiError | null

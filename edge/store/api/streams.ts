@@ -119,7 +119,7 @@ function createStream({ jetstream, names, body }: Request): ApiAnswer {
   if (read.flag('sealed')) {
     return streamInvalidConfig('stream configuration for create can not be sealed')
   }
-  const config = readStreamConfig(fields)
+  const config = readStreamConfig(fields, jetstream.duplicateWindowNsMax)
   if (isApiError(config)) return config
   const stream = jetstream.create(config)
   if (isApiError(stream)) return stream
@@ -129,7 +129,7 @@ function createStream({ jetstream, names, body }: Request): ApiAnswer {
 function updateStream({ jetstream, names, body }: Request): ApiAnswer {
   const fields = readFields(body)
   if (fields === null) return invalidJson
-  const config = readStreamConfig(fields)
+  const config = readStreamConfig(fields, jetstream.duplicateWindowNsMax)
   if (isApiError(config)) return config
   if (config.name !== names[0]) return streamMismatch
   const stream = jetstream.stream(config.name)

@@ -8,6 +8,7 @@ import { isPattern, isSubject, overlaps } from '../../../src/subject/subject.ts'
 import { FieldReader, type Fields, timeOf } from '../api/text.ts'
 import { streamInvalidConfig } from '../errors.ts'
 import type { ApiError, StreamConfig } from '../shapes.ts'
+import type { ConsumerBounds } from '../quota.ts'
 import * as errors from './errors.ts'
 import { durationText } from './duration.ts'
 
@@ -180,7 +181,11 @@ const printedOrder: readonly (keyof ConsumerConfig)[] = [
 ]
 
 /** The config with the server's and the stream's defaults in it. */
-export function withDefaults(config: ConsumerConfig, stream: StreamConfig): ConsumerConfig {
+export function withDefaults(
+  config: ConsumerConfig,
+  stream: StreamConfig,
+  bounds: ConsumerBounds,
+): ConsumerConfig {
   const acks = config.ack_policy !== 'none'
   const limits = stream.consumer_limits
   const fields: { -readonly [K in keyof ConsumerConfig]?: ConsumerConfig[K] } = {}
@@ -191,13 +196,22 @@ export function withDefaults(config: ConsumerConfig, stream: StreamConfig): Cons
   if (!config.max_ack_pending) {
     const limit = limits.max_ack_pending ?? 0
     if (limit !== 0) fields.max_ack_pending = limit
-    else if (acks) fields.max_ack_pending = ackPendingDefault
+    else if (acks) fields.max_ack_pending = defaultAckPending(bounds)
+  }
+  const { serverBatchMax } = bounds
+  if (!config.deliver_subject && !config.max_batch && serverBatchMax > 0) {
+    fields.max_batch = serverBatchMax
   }
   let threshold = config.inactive_threshold ?? 0
   if (threshold === 0) threshold = limits.inactive_threshold ?? 0
   if (threshold <= 0 && !config.durable_name) threshold = inactiveNsDefault
   if (threshold !== 0) fields.inactive_threshold = threshold
   return withFields(config, fields)
+}
+
+function defaultAckPending({ serverAckPendingMax, ackPendingMax }: ConsumerBounds): number {
+  const bounds = [serverAckPendingMax, ackPendingMax].filter(max => max > 0)
+  return Math.min(ackPendingDefault, ...bounds)
 }
 
 export function withName(config: ConsumerConfig, name: string): ConsumerConfig {
@@ -211,13 +225,19 @@ export function filtersOf(config: ConsumerConfig): readonly string[] {
 }
 
 /** What is wrong with it, defaults filled in; null when nothing is. */
-export function checkConfig(config: ConsumerConfig, stream: StreamConfig): ApiError | null {
+/** Without `bounds`: it was made long ago, and only the stream changes. */
+export function checkConfig(
+  config: ConsumerConfig,
+  stream: StreamConfig,
+  bounds?: ConsumerBounds,
+): ApiError | null {
   return (
     checkReplicas(config, stream) ??
     checkTexts(config) ??
     (config.deliver_subject
       ? checkPush(config, stream, config.deliver_subject)
       : checkPull(config, stream)) ??
+    (bounds && checkBounds(config, bounds)) ??
     checkLimits(config, stream) ??
     checkFilters(config) ??
     checkStart(config) ??
@@ -272,6 +292,18 @@ function checkPull(config: ConsumerConfig, stream: StreamConfig): ApiError | nul
   if ((config.max_batch ?? 0) < 0) return errors.maxBatchNegative
   const expires = config.max_expires ?? 0
   return expires !== 0 && expires < nsPerMs ? errors.maxExpiresSmall : null
+}
+
+function checkBounds(config: ConsumerConfig, bounds: ConsumerBounds): ApiError | null {
+  const { serverBatchMax, serverAckPendingMax, ackPendingMax } = bounds
+  const { max_batch = 0, max_ack_pending = 0, deliver_subject } = config
+  if (!deliver_subject && serverBatchMax > 0 && max_batch > serverBatchMax) {
+    return errors.batchTooLarge(serverBatchMax)
+  }
+  for (const max of [serverAckPendingMax, ackPendingMax]) {
+    if (max > 0 && max_ack_pending > max) return errors.ackPendingTooMany(max)
+  }
+  return null
 }
 
 function checkLimits(config: ConsumerConfig, stream: StreamConfig): ApiError | null {

@@ -28,7 +28,6 @@ export const ephemeralWithDurable = bad(
   10020,
   'consumer expected to be ephemeral but a durable name was set in request',
 )
-export const maximumConsumers = bad(10026, 'maximum consumers limit reached')
 export const deliverWildcards = bad(10079, 'consumer deliver subject has wildcards')
 export const pushMaxWaiting = bad(10080, 'consumer in push mode can not set max waiting')
 export const deliverCycle = bad(10081, 'consumer deliver subject forms a cycle')
@@ -72,6 +71,8 @@ export const maxExpiresSmall = bad(10115, 'consumer max request expires needs to
 export const backoffTooLong = bad(10116, 'max deliver is required to be > length of backoff values')
 export const ackPendingTooMany = (max: number): ApiError =>
   bad(10121, `consumer max ack pending exceeds system limit of ${max}`)
+export const batchTooLarge = (max: number): ApiError =>
+  bad(10125, `consumer max request batch exceeds server limit of ${max}`)
 export const replicasExceedStream = bad(
   10126,
   'consumer config replica count exceeds parent stream',

@@ -11,6 +11,7 @@ import type { Turn, TurnJob } from '../../../src/base/turn.ts'
 import { matches, overlaps } from '../../../src/subject/subject.ts'
 import type { JetStreamAccount } from '../api/request.ts'
 import type { ApiError, Stream, StreamConfig } from '../shapes.ts'
+import { maximumConsumers } from '../errors.ts'
 import { type ConsumerConfig, checkConfig, checkName, checkUpdate, filtersOf } from './config.ts'
 import { Consumer } from './consumer.ts'
 import { type AccountDoors, Doors } from './doors.ts'
@@ -87,9 +88,9 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
   }
 
   /** A checked new config; `name` '' = make one up. */
-  create(name: string, config: ConsumerConfig): Consumer | ApiError {
+  create(name: string, config: ConsumerConfig, accountMax = -1): Consumer | ApiError {
     const { stream, keeper, nowUs } = this.#parts
-    const refused = this.#refusal(name, config)
+    const refused = this.#refusal(name, config, accountMax)
     if (refused) return refused
     const consumer = this.#make(name === '' ? this.#newName() : name, config, nowUs())
     consumer.place()
@@ -265,12 +266,13 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     consumer.close(isDeleted)
   }
 
-  #refusal(name: string, config: ConsumerConfig): ApiError | null {
+  #refusal(name: string, config: ConsumerConfig, accountMax: number): ApiError | null {
     const { stream } = this.#parts
-    const max = stream.config.max_consumers
+    const own = stream.config.max_consumers
+    const max = own <= 0 || (accountMax > 0 && accountMax < own) ? accountMax : own
     const count = this.visible.length
     if ((max > 0 && count >= max) || this.consumers.size >= consumersMax) {
-      return errors.maximumConsumers
+      return maximumConsumers
     }
     if (stream.config.retention === 'workqueue' && !config.direct) {
       if (config.ack_policy !== 'explicit') return errors.workQueueNeedsAcks

@@ -132,8 +132,10 @@ class Creation {
     if (!stream || !group) return streamNotFound
     const asked = this.#form === 'named' ? withName(wanted, names[1] ?? '') : wanted
     const named = isSourcing ? withOwnName(asked) : asked
-    const config = withDefaults(named, stream.config)
-    const wrong = checkConfig(config, stream.config)
+    const bounds = jetstream.consumerBounds()
+    if ('err_code' in bounds) return bounds
+    const config = withDefaults(named, stream.config, bounds)
+    const wrong = checkConfig(config, stream.config, bounds)
     if (wrong) return wrong
     const name = config.durable_name ?? config.name ?? ''
     const existing = name === '' ? undefined : group.consumers.get(name)
@@ -143,7 +145,7 @@ class Creation {
       return group.update(existing, config) ?? this.#info(existing)
     }
     if (action === 'update') return errors.doesNotExist
-    const made = group.create(name, config)
+    const made = group.create(name, config, bounds.consumersMax)
     return 'err_code' in made ? made : this.#info(made)
   }
 

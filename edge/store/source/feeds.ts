@@ -6,12 +6,10 @@ import type { Clock } from '../../../src/base/clock.ts'
 import type { Log } from '../../../src/base/log.ts'
 import type { Fields } from '../api/text.ts'
 import type { Intake } from '../intake.ts'
-import type { Resources } from '../resources.ts'
-import { sizeOf } from '../retention.ts'
-import type { Durable, NewMessage, Stream, StreamSourceConfig } from '../shapes.ts'
+import type { Durable, Stream, StreamSourceConfig } from '../shapes.ts'
 import { indexName } from './config.ts'
 import { Feed, type FeedTarget } from './feed.ts'
-import { Mirror, type TargetParts } from './mirror.ts'
+import { Mirror } from './mirror.ts'
 import type { Positions } from './positions.ts'
 import type { FeedKind } from './request.ts'
 import { Source } from './source.ts'
@@ -21,7 +19,6 @@ export interface FeedsParts {
   readonly durable: Durable
   readonly clock: Clock
   readonly log: Log
-  readonly resources: Resources
   readonly positions: (stream: Stream) => Positions
   /** A mirror has nearly everything its origin has; may come often. */
   readonly onNear: (mirror: Stream) => void
@@ -77,7 +74,7 @@ export class Feeds {
     const { mirror, sources = [] } = stream.config
     const fed = this.#fed.get(stream) ?? this.#made(stream, intake)
     if (mirror && !fed.mirror) {
-      const target = new Mirror(this.#target(stream, mirror, intake), () => {
+      const target = new Mirror({ stream, source: mirror, intake }, () => {
         this.#parts.onNear(stream)
       })
       fed.mirror = this.#started(stream, 'M', mirror, target)
@@ -93,7 +90,7 @@ export class Feeds {
     }
     for (const [name, source] of wanted) {
       if (fed.sources.has(name)) continue
-      const target = new Source(this.#target(stream, source, intake), fed.positions)
+      const target = new Source({ stream, source, intake }, fed.positions)
       fed.sources.set(name, this.#started(stream, 'S', source, target))
     }
   }
@@ -104,17 +101,6 @@ export class Feeds {
     const fed: Fed = { intake, positions, mirror: null, sources: new Map() }
     this.#fed.set(stream, fed)
     return fed
-  }
-
-  #target(stream: Stream, source: StreamSourceConfig, intake: Intake): TargetParts {
-    return { stream, source, intake, admits: message => this.#admits(stream, message) }
-  }
-
-  #admits({ config }: Stream, { subject, headers, payload }: NewMessage): boolean {
-    if (config.max_bytes > 0) return true
-    const { storage } = config
-    const size = sizeOf(storage, Buffer.byteLength(subject), headers.length, payload.length)
-    return this.#parts.resources.admits(storage, size)
   }
 
   #started(stream: Stream, kind: FeedKind, source: StreamSourceConfig, target: FeedTarget): Feed {

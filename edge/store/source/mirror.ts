@@ -16,8 +16,6 @@ export interface TargetParts {
   readonly stream: Stream
   readonly source: StreamSourceConfig
   readonly intake: Intake
-  /** Is there room for a message of this size, beyond what is reserved? */
-  readonly admits: (message: NewMessage) => boolean
 }
 
 /** With fewer messages to come than these the mirror answers in its origin's place. */
@@ -58,10 +56,10 @@ export class Mirror implements FeedTarget {
   }
 
   take(message: NewMessage, { streamSeq, timeUs, pending }: Delivery): boolean {
-    const { stream, intake, admits } = this.#parts
+    const { stream, intake } = this.#parts
     if (pending < nearMessages) this.#onNear()
     if (streamSeq <= stream.state().lastSeq) return true
-    if (streamSeq >= seqsMax - 1 || !admits(message)) return false
+    if (streamSeq >= seqsMax - 1) return false
     const subject = mapped(message.subject, this.#transforms)
     const options = { ...this.#rollup(message), place: { seq: streamSeq, timeUs } }
     const appended = intake.take({ ...message, subject }, transformed =>

@@ -49,12 +49,11 @@ export class Source implements FeedTarget {
   }
 
   take(message: NewMessage, { streamSeq }: Delivery): boolean {
-    const { intake, admits } = this.#parts
+    const { intake } = this.#parts
     if (streamSeq <= this.#lastSeq) return true
     const headers = sourced(message.headers, this.#header(streamSeq))
     const subject = mapped(message.subject, this.#transforms)
     const sent = { subject, headers, payload: message.payload }
-    if (!admits(sent)) return false
     const appended = intake.append(sent, this.#options(headers))
     if (appended.is === 'refused' && !isForGood(appended.error)) return false
     this.#lastSeq = streamSeq
