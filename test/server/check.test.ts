@@ -304,7 +304,7 @@ spec('server options', it => {
     ['accounts { A { jetstream: enabled }, B { jetstream: false } }', null],
     [
       'accounts { A { jetstream: on_tuesdays } }',
-      "Expected 'enabled' or 'disabled' for JetStream of an account",
+      "Expected 'enabled' or 'disabled' for string value, got 'on_tuesdays'",
     ],
     ['accounts { A { nkey: UABC } }', 'Not a valid public nkey for an account'],
     ['accounts { A { imports: [] } }', null],
