@@ -15,8 +15,33 @@ export type Changes =
 
 export function compareOptions(block: Block, before: object, after: object): Changes {
   const texts: string[] = []
-  const refused = compare(block, before, after, '', texts)
+  const rest = withException(before, after)
+  const refused = compare(block, rest, after, '', texts)
   return refused === null ? { is: 'allowed', texts } : { is: 'refused', text: refused }
+}
+
+/**
+ * no_auth_user may go together with its user: then those who came without credentials are cut
+ * off anyway. While the user is there, who came as it could not stay what it is.
+ */
+function withException(before: object, after: object): object {
+  const name = 'no_auth_user'
+  const old = optionOf(before, name)
+  const hasGone = typeof old === 'string' && optionOf(after, name) === null
+  return hasGone && !listedUsers(after).includes(old) ? { ...before, [name]: null } : before
+}
+
+interface Listed {
+  readonly users: readonly { readonly user: string | null; readonly nkey: string | null }[]
+}
+
+/** By name and password: as in nats-server not the single user, and no nkeys. */
+function listedUsers(options: object): readonly (string | null)[] {
+  const block = optionOf(options, 'authorization') as Listed | null
+  const accounts = optionOf(options, 'accounts') as ReadonlyMap<string, Listed> | null
+  return [block, ...(accounts?.values() ?? [])]
+    .flatMap(one => one?.users ?? [])
+    .map(one => (one.nkey === null ? one.user : null))
 }
 
 function compare(

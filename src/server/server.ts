@@ -43,6 +43,7 @@ import type { LoggedIn } from '../operator/recheck.ts'
 import type { AccountOptions } from './account-options.ts'
 import { sharingHost } from './asker.ts'
 import { authorizationOf } from './authorization.ts'
+import { closeExcess } from './connection-limit.ts'
 import { operatorSettings } from './operator-rules.ts'
 import type { ServerOptions } from './options.ts'
 import { protocolVersion } from './version.ts'
@@ -260,6 +261,7 @@ export class Server {
     const claims = operatorSettings(options)
     if (claims !== null) this.operator?.reload(claims)
     for (const client of [...this.clients.values()]) client.recheck()
+    closeExcess(this.clients, this.#limits.connectionsMax, this.log)
   }
 
   /** From now on users bring JWTs. */

@@ -2,11 +2,13 @@
 // changed or not; we only when they changed.
 
 import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { scratch } from '../support/directory.ts'
 import { edgeMain } from '../support/edge.ts'
 import { natsServer } from '../support/peers.ts'
+import { freePort } from '../support/ports.ts'
 import { start } from '../support/process.ts'
 import { spec } from '../support/spec.ts'
 
@@ -37,6 +39,16 @@ authorization { user: a, password: c, timeout: 5 }`,
   ['max_subscriptions', '', 'max_subs: 4'],
   ['max_pending', '', 'max_pending: 9MB'],
   ['lame duck', '', 'lame_duck_duration: "31s"'],
+  [
+    'no_auth_user that stays a user',
+    'authorization { users: [{user: a, pass: b}, {user: c, pass: d}] }\nno_auth_user: a',
+    'authorization { users: [{user: a, pass: b}, {user: c, pass: d}] }',
+  ],
+  [
+    'no_auth_user that goes with its user',
+    'authorization { users: [{user: a, pass: b}, {user: c, pass: d}] }\nno_auth_user: a',
+    'authorization { users: [{user: c, pass: d}] }',
+  ],
   ['monitoring', '', 'http: 9222'],
   ['the base path', '', 'http_base_path: "/x"'],
   ['the name', '', 'server_name: x'],
@@ -64,7 +76,39 @@ async function linesOf(program: string, args: readonly string[], before: string,
     .map(line => line.replace(/\S*\/a\.pid/, 'a.pid'))
 }
 
+/** How many of five clients are cut off when two may stay, with what, and what the log says. */
+async function lowered(program: string, args: readonly string[]) {
+  const path = join(scratch('reload'), 'a.conf')
+  const port = await freePort()
+  writeFileSync(path, `host: 127.0.0.1\nport: ${port}\n`)
+  const running = await start(program, [...args, '-c', path, '-T=false'], 'Server is ready')
+  const ends: string[] = []
+  for (let i = 0; i < 5; i++) {
+    const socket = connect(port, '127.0.0.1')
+    await new Promise(greeted => socket.once('data', greeted))
+    socket.write('CONNECT {"verbose":false}\r\nPING\r\n')
+    await new Promise(answered => socket.once('data', answered))
+    socket.on('data', bytes => ends.push(String(bytes)))
+    socket.on('error', () => {})
+  }
+  writeFileSync(path, `host: 127.0.0.1\nport: ${port}\nmax_connections: 2\n`)
+  running.child.kill('SIGHUP')
+  await running.waitFor('Reloaded server configuration')
+  await running.stop()
+  const said = running.output().split('\n')
+  return {
+    ends: ends.filter(text => text.startsWith('-ERR')),
+    lines: said.filter(line => /max_connections/.test(line)).map(line => line.replace(/^\S+ /, '')),
+  }
+}
+
 spec('reload', it => {
+  it('closes as many as are too many when max_connections is lowered', async () => {
+    const theirs = await lowered(natsServer('2.10'), [])
+    const ours = await lowered(process.execPath, [edgeMain])
+    assert.equal(ours, theirs)
+    assert.is(ours.ends.length, 3)
+  })
   for (const [name, before, after] of changes) {
     it(`tells ${name} as nats-server does`, async () => {
       const theirs = await linesOf(natsServer('2.10'), [], before, after)

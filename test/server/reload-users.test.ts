@@ -1,6 +1,7 @@
 // Users that change while clients are connected: who may stay, stays, with what it may do now.
 
 import { hashSync } from 'bcryptjs'
+import * as assert from 'uvu/assert'
 import { createNKey } from '../../src/account/nkey.ts'
 import type { Server } from '../../src/server/server.ts'
 import { optionsOf, startServer } from '../support/server.ts'
@@ -50,7 +51,7 @@ spec('reload of users', it => {
     using(hash('pw'), async server => {
       const talk = await dial(server.address.port)
       await talk.info()
-      const slow = `authorization { user: a, password: "${hashSync('pw', 11)}" }`
+      const slow = `authorization { user: a, password: "${hashSync('pw', 11)}", timeout: 15 }`
       reload(server, slow)
       const authenticated = new Promise<void>(resolve => {
         const { hashes } = server
@@ -82,6 +83,38 @@ spec('reload of users', it => {
       await talk.sync()
       reload(server, `authorization { users: [{ nkey: ${createNKey('user').publicKey} }] }`)
       await talk.expectEnd(violation)
+    })
+  })
+
+  it('closes the youngest when fewer may be connected', () =>
+    using('', async server => {
+      const talks = [
+        await login(server, {}),
+        await login(server, {}),
+        await login(server, {}),
+      ] as const
+      reload(server, 'max_connections: 3')
+      for (const talk of talks) await talk.sync()
+      reload(server, 'max_connections: 2')
+      await talks[2].expectEnd("-ERR 'maximum connections exceeded'\r\n")
+      for (const talk of talks.slice(0, 2)) await talk.sync()
+      assert.is(server.clients.size, 2)
+      const late = await dial(server.address.port)
+      await late.info()
+      await late.expectEnd("-ERR 'maximum connections exceeded'\r\n")
+      reload(server, 'max_connections: -1')
+      for (const talk of talks.slice(0, 2)) await talk.sync()
+      await (await login(server, {})).sync()
+    }))
+
+  it('cuts off who came without credentials when their user goes', () => {
+    const users = 'authorization { users: [{ user: a, password: x }, { user: b, password: y }] }'
+    return using(`${users}\nno_auth_user: a`, async server => {
+      const open = await login(server, {})
+      const known = await login(server, { user: 'b', pass: 'y' })
+      reload(server, 'authorization { users: [{ user: b, password: y }] }')
+      await open.expectEnd(violation)
+      await known.sync()
     })
   })
 

@@ -46,6 +46,23 @@ spec('reload', it => {
       text: 'config reload not supported for LeafNode.min_version',
     })
   })
+  it('lets no_auth_user go together with its user only', () => {
+    const users = (names: string, more = '') =>
+      `authorization { users: [${names}] }\n${more ? `no_auth_user: ${more}` : ''}`
+    const [both, second] = ['{user: a, password: x}, {user: b}', '{user: b}']
+    const refused = (now: string) => ({
+      is: 'refused',
+      text: `config reload not supported for NoAuthUser: old=a, new=${now}`,
+    })
+    const allowed = { is: 'allowed', texts: ['Reloaded: authorization users'] }
+    assert.equal(changes(users(both, 'a'), users(second)), allowed)
+    assert.equal(changes(users(both, 'a'), users(both)), refused(''))
+    assert.equal(changes(users(both, 'a'), users(second, 'b')), refused('b'))
+    const late = 'config reload not supported for NoAuthUser: old=, new=b'
+    assert.equal(changes(users(both), users(both, 'b')), { is: 'refused', text: late })
+    const moved = 'accounts { A: { users: [{user: a, password: x}] } }'
+    assert.equal(changes(users(both, 'a'), moved), refused(''))
+  })
   it('takes hubs that come and go, without their secrets', () => {
     const leaf = (url: string) => `leafnodes { remotes: [{url: "nats://u:pass@${url}"}] }`
     const allowed = { is: 'allowed', texts: ['Reloaded: leafnodes.remotes'] }
