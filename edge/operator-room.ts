@@ -7,8 +7,12 @@ import { startOperator } from '../src/server/operator-mode.ts'
 import type { StreamRefusals } from './no-streams.ts'
 import type { JetStream } from './store/jetstream.ts'
 
-export function newOperator(server: Server): Promise<Operator | null> {
-  return startOperator(server)
+/** What asks callout services has a view too. */
+export function newOperator(
+  server: Server,
+  views: Map<string, { view(): object }>,
+): Promise<Operator | null> {
+  return startOperator(server, callout => views.set('auth_callout', callout))
 }
 
 /** Accounts that come, change and go have streams as their JWTs say; the others are refused. */

@@ -230,7 +230,7 @@ export class Rooms {
   async #startOperator(): Promise<void> {
     if (!isOperatorMode(this.#parts.options)) return
     const { newOperator } = await import('./operator-room.ts')
-    const operator = await newOperator(this.server)
+    const operator = await newOperator(this.server, this.views)
     if (operator === null) return
     this.#closers.add(operator)
     await operator.fetch(namedAccounts(this.#parts.options))

@@ -58,7 +58,7 @@ export class Logins {
   #recheck(connection: Connection): void {
     const { identity } = connection
     const jwt = identity?.claims?.jwt
-    if (!identity || jwt === undefined) return
+    if (!identity || jwt === undefined || identity.isDelegated) return
     const credentials = { user: '', pass: jwt, token: '' }
     void Promise.resolve(this.#context.authenticate(credentials, connection)).then(now => {
       if (rightsOf(now) !== rightsOf(identity)) connection.close('Credentials Revoked')

@@ -1,6 +1,6 @@
 // Auth callout: a service that listens in an account decides who may connect (ADR-26, reference
 // 5.1 step 8). Whoever is not one of its own `auth_users` is asked about, also when the config
-// would have let him in.
+// would have let him in. In operator mode the account's JWT says so (src/operator/delegation.ts).
 //
 //   CONNECT -> request on $SYS.REQ.USER.AUTH -> response with a user's JWT -> identity
 //
@@ -11,20 +11,26 @@ import { randomBytes } from 'node:crypto'
 import type { Account } from '../account/account.ts'
 import type { CalloutCheck, Credentials, Identity, Peer, Verdict } from '../account/authenticate.ts'
 import { createNKey } from '../account/nkey.ts'
-import { type Permissions, withDeny } from '../account/permissions.ts'
+import type { Permissions } from '../account/permissions.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { newSubscription, payloadOf, post } from '../broker/post.ts'
 import type { LocalSink, Origin } from '../message.ts'
 import { isFrom } from '../operator/cidr.ts'
 import type { UserClaims } from '../operator/claims.ts'
+import {
+  type Answered,
+  type CalloutAnswer,
+  type CalloutTarget,
+  calloutSubject,
+  shielded,
+} from '../operator/delegation.ts'
 import { identityOf } from '../operator/identity.ts'
 import { allowedMs } from '../operator/times.ts'
 import { readAnswer } from './response.ts'
 import { type Asker, requestToken } from './request.ts'
 import type { XKey } from './xkey.ts'
 
-export const calloutSubject = '$SYS.REQ.USER.AUTH'
 const pendingMax = 1024
 const answerBytesMax = 1024 * 1024
 
@@ -43,13 +49,14 @@ export interface CalloutRules {
 }
 
 export interface CalloutParts {
-  /** As they are now: a reload may change them. */
-  rules(): CalloutRules
+  /** As they are now: a reload may change them. null: operator mode, only `ask` is of use. */
+  rules(): CalloutRules | null
   readonly clock: Clock
   readonly log: Log
-  /** Ours, when the rules have one. */
-  readonly xkey: XKey | null
-  asker(): Asker
+  /** Ours, made when it is needed first. */
+  xkey(): Promise<XKey>
+  /** `xkey` is '' when nothing is sealed. */
+  asker(xkey: string): Asker
   /** Of those that there are. */
   account(name: string): Account | undefined
   /** Permissions of users of the account that have none of their own. */
@@ -77,9 +84,11 @@ export class Callout implements CalloutCheck {
   }
 
   #decide(credentials: Credentials, peer: Peer, first: Identity | null): Verdict {
-    const { authUsers, allowedAccounts, account } = this.#parts.rules()
+    const rules = this.#parts.rules()
+    if (rules === null) return first
+    const { authUsers, allowedAccounts } = rules
     const claimed = credentials.nkey || credentials.user
-    if (claimed !== '' && authUsers.includes(claimed)) return this.#shielded(first, account)
+    if (claimed !== '' && authUsers.includes(claimed)) return shieldedIn(rules.account, first)
     const isLeaf = peer.connectionType.startsWith('LEAFNODE')
     const isOutside =
       !isLeaf &&
@@ -87,23 +96,28 @@ export class Callout implements CalloutCheck {
       first.account !== '$G' &&
       allowedAccounts.length > 0 &&
       !allowedAccounts.includes(first.account)
-    return isOutside ? this.#shielded(first, account) : this.#ask(credentials, peer)
+    return isOutside ? shieldedIn(rules.account, first) : this.#askBy(rules, credentials, peer)
   }
 
-  /** Users in the account of the service must not send questions, or answer their own. */
-  #shielded(identity: Identity | null, account: string): Identity | null {
-    if (identity === null || identity.account !== account) return identity
-    return { ...identity, permissions: withDeny(identity.permissions, calloutSubject) }
-  }
-
-  async #ask(credentials: Credentials, peer: Peer): Promise<Identity | null> {
-    const { log } = this.#parts
-    const rules = this.#parts.rules()
+  #askBy(rules: CalloutRules, credentials: Credentials, peer: Peer): Verdict {
     const account = this.#parts.account(rules.account)
     if (account === undefined) {
-      log.warn(`No valid account "${rules.account}" for auth callout request`)
+      this.#parts.log.warn(`No valid account "${rules.account}" for auth callout request`)
       return null
     }
+    const { issuer: subject, xkey } = rules
+    const target: CalloutTarget = {
+      account,
+      xkey,
+      subject,
+      identityOf: ({ user }, of) => this.#identityOf(rules, user, of),
+    }
+    return this.ask(target, credentials, peer)
+  }
+
+  /** Resolves to null when nobody answers, or the answer is no. */
+  async ask(target: CalloutTarget, credentials: Credentials, peer: Peer): Promise<Identity | null> {
+    const { log } = this.#parts
     if (this.#pending >= pendingMax) {
       log.warn(`More than ${pendingMax} auth callout requests wait for an answer`)
       return null
@@ -111,49 +125,53 @@ export class Callout implements CalloutCheck {
     this.#pending++
     this.figures.asked++
     try {
-      const identity = await this.#asked(rules, account, credentials, peer)
-      if (identity === null) this.figures.refused++
-      else this.figures.admitted++
-      return identity
+      const answered = await this.#asked(target, credentials, peer)
+      const isIn = answered !== null && typeof answered !== 'string'
+      if (isIn) this.figures.admitted++
+      else this.figures.refused++
+      if (isIn) return shieldedIn(target.account.name, answered)
+      if (answered !== null) log.warn(titled(answered))
+      return null
     } finally {
       this.#pending--
     }
   }
 
   async #asked(
-    rules: CalloutRules,
-    account: Account,
+    target: CalloutTarget,
     credentials: Credentials,
     peer: Peer,
-  ): Promise<Identity | null> {
-    const { clock, log, timeoutMs } = this.#parts
+  ): Promise<Answered | null> {
+    const { clock, timeoutMs } = this.#parts
+    const { account, subject, bearer } = target
+    const xkey = target.xkey === null ? null : await this.#parts.xkey()
     const userNkey = createNKey('user').publicKey
-    const asker = this.#parts.asker()
+    const asker = this.#parts.asker(xkey?.publicKey ?? '')
     const nowSeconds = Math.floor(clock.wallMs() / 1000)
     const timeoutSeconds = Math.ceil(timeoutMs() / 1000)
-    const question = { credentials, peer, userNkey, nowSeconds, timeoutSeconds }
-    const token = requestToken(asker, { ...question, subject: rules.issuer })
-    const sealed = await this.#send(rules, account, Buffer.from(token))
-    if (sealed === null) return null
-    const text = this.#opened(rules, sealed)
-    const expected = { userNkey, serverId: asker.key.publicKey, nowSeconds }
-    const answer =
-      text === null
-        ? `error decrypting auth callout response on account "${account.name}"`
-        : readAnswer(text, expected)
-    const identity =
-      typeof answer === 'string' ? answer : this.#identityOf(rules, answer.user, peer)
-    if (typeof identity !== 'string') return this.#shielded(identity, rules.account)
-    log.warn(titled(identity))
-    return null
+    const question = { credentials, peer, userNkey, nowSeconds, timeoutSeconds, subject }
+    const token = requestToken(asker, bearer === undefined ? question : { ...question, bearer })
+    const sent = await this.#send(target, xkey, Buffer.from(token))
+    if (sent === null) return null
+    const isSealed = xkey !== null && sent.subarray(0, 3).toString('latin1') !== 'eyJ'
+    // A service may answer in clear what it was asked in a box.
+    const text = isSealed ? xkey.open(sent, target.xkey ?? '')?.toString() : sent.toString()
+    if (text === undefined) {
+      return `error decrypting auth callout response on account "${account.name}"`
+    }
+    const answer = readAnswer(text, { userNkey, serverId: asker.key.publicKey, nowSeconds })
+    if (typeof answer === 'string') return answer
+    const whole: CalloutAnswer = { ...answer, isSealed }
+    return target.identityOf(whole, peer)
   }
 
   /** The answer's bytes; null when there is none. */
-  #send(rules: CalloutRules, account: Account, request: Buffer): Promise<Buffer | null> {
-    const { clock, log, xkey, timeoutMs } = this.#parts
+  #send(target: CalloutTarget, xkey: XKey | null, request: Buffer): Promise<Buffer | null> {
+    const { clock, log, timeoutMs } = this.#parts
+    const { account } = target
     const reply = `_INBOX.${randomBytes(16).toString('hex')}`
-    const isSealed = xkey !== null && rules.xkey !== null
-    const payload = isSealed ? xkey.seal(request, rules.xkey) : request
+    const isSealed = xkey !== null && target.xkey !== null
+    const payload = isSealed ? xkey.seal(request, target.xkey) : request
     const head = `NATS/1.0\r\nNats-Server-Xkey: ${xkey?.publicKey}\r\n\r\n`
     return new Promise(resolve => {
       const end = (answer: Buffer | null, why: string) => {
@@ -180,14 +198,6 @@ export class Callout implements CalloutCheck {
       const count = post(account, origin, { subject: calloutSubject, reply, payload, ...headers })
       if (count === 0) end(null, 'service is not there')
     })
-  }
-
-  /** A service may answer in clear what it was asked in a box. */
-  #opened(rules: CalloutRules, answer: Buffer): string | null {
-    const { xkey } = this.#parts
-    const isToken = answer.subarray(0, 3).toString('latin1') === 'eyJ'
-    if (xkey === null || rules.xkey === null || isToken) return answer.toString()
-    return xkey.open(answer, rules.xkey)?.toString() ?? null
   }
 
   /** Of a user in an account of the config; the text says why not. */
@@ -227,6 +237,10 @@ export class Callout implements CalloutCheck {
 }
 
 const origin: Origin = { kind: 'system', sink: null, echo: true, permissions: null }
+
+function shieldedIn<I extends Identity | null>(account: string, identity: I): Identity | I {
+  return identity?.account === account ? shielded(identity) : identity
+}
 
 function titled(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { Credentials, Peer } from '../account/authenticate.ts'
 import { encodeBase32, type NKey } from '../account/nkey.ts'
+import type { CalloutTarget } from '../operator/delegation.ts'
 
 const audience = 'nats-authorization-request'
 
@@ -22,6 +23,8 @@ export interface Asker {
 export interface Question {
   readonly credentials: Credentials
   readonly peer: Peer
+  /** Whose JWT it brought. */
+  readonly bearer?: NonNullable<CalloutTarget['bearer']>
   /** Public key of a user that is made for this request only: the answer is for nobody else. */
   readonly userNkey: string
   /** Whom the request is about to: the issuer of the config, else the account. */
@@ -42,7 +45,7 @@ export function requestToken(asker: Asker, question: Question): string {
     nats: {
       server_id: serverFields(asker),
       user_nkey: userNkey,
-      client_info: clientFields(peer, credentials),
+      client_info: clientFields(question),
       connect_opts: connectFields(credentials),
       ...tlsFields(peer),
       type: 'authorization_request',
@@ -64,14 +67,18 @@ function serverFields({ name, host, version, cluster, tags, xkey, key }: Asker):
   }
 }
 
-function clientFields(peer: Peer, { user, nkey, name, sig, token, pass }: Credentials): object {
+function clientFields({ peer, credentials, bearer }: Question): object {
+  const { user, nkey, name, sig, token, pass } = credentials
   const { host, nonce, id, connectionType, mqttClientId } = peer
-  const shownUser = nkey || user || (token === '' || pass !== '' ? '' : '[REDACTED]')
+  const hidden = token === '' || pass !== '' ? '' : '[REDACTED]'
+  const shownUser = nkey || user || bearer?.subject || hidden
   return {
     ...text('host', host),
     ...(id === undefined ? {} : { id }),
     ...text('user', shownUser),
     ...text('name', name ?? ''),
+    ...(bearer && bearer.tags.length > 0 ? { tags: bearer.tags } : {}),
+    ...text('name_tag', bearer?.name ?? ''),
     kind: connectionType.startsWith('LEAFNODE') ? 'Leafnode' : 'Client',
     ...text('type', types[connectionType] ?? ''),
     ...text('mqtt_id', mqttClientId ?? ''),

@@ -2,7 +2,8 @@
 // user in it, or with an error (ADR-26). Every text says why nobody gets in; it goes to the log.
 
 import { isPublicKey } from '../account/nkey.ts'
-import { readUser, type UserClaims } from '../operator/claims.ts'
+import { readUser } from '../operator/claims.ts'
+import type { CalloutAnswer } from '../operator/delegation.ts'
 import { readToken } from '../operator/token.ts'
 import { validateUser } from '../operator/validate.ts'
 
@@ -13,11 +14,7 @@ export interface Expected {
   readonly nowSeconds: number
 }
 
-export interface Answer {
-  readonly user: UserClaims
-  /** Who signed the response, or for whom. */
-  readonly issuer: string
-}
+type Answer = Omit<CalloutAnswer, 'isSealed'>
 
 /** The user's claims, or what is wrong. */
 export function readAnswer(text: string, expected: Expected): Answer | string {
@@ -27,7 +24,8 @@ export function readAnswer(text: string, expected: Expected): Answer | string {
   const nats = fields.inner('nats')
   const type = nats.text('type')
   const [subject, audience] = [fields.text('sub'), fields.text('aud')]
-  const [jwt, error, account] = ['jwt', 'error', 'issuer_account'].map(name => nats.text(name))
+  const [jwt, error] = [nats.text('jwt'), nats.text('error')]
+  const issuerAccount = nats.text('issuer_account')
   const expires = fields.integer('exp')
   if (reading.problem !== null) return reading.problem
   if (type !== 'authorization_response') return 'not authorization_response claim'
@@ -42,12 +40,12 @@ export function readAnswer(text: string, expected: Expected): Answer | string {
     return 'auth callout violation: auth callout response is not for server'
   }
   if (error) return `auth callout service returned an error: ${error}`
-  const user = readUser(jwt ?? '')
+  const user = readUser(jwt)
   if (typeof user === 'string') return user
   const issues = validateUser(user, expected.nowSeconds)
   if (issues.list.length > 0) return `Error validating user JWT: ${issues.text}`
   if (user.subject !== expected.userNkey) {
     return `Expected authorized user of "${expected.userNkey}" but got "${user.subject}"`
   }
-  return { user, issuer: account || issuer }
+  return { user, issuer, issuerAccount }
 }

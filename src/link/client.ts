@@ -122,8 +122,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
       this.violation(wireErrors.connectionsExceeded)
       return
     }
-    const { callout = null } = authorization
-    const open = callout ? null : this.#context.authenticate(connectDefaults, this)
+    const isAsked = authorization.callout || authorization.operator
+    const open = isAsked ? null : this.#context.authenticate(connectDefaults, this)
     const isOpen = open !== null && !(open instanceof Promise) && this.#becomeOpen(open)
     if (!isOpen) this.#awaitConnect(authorization.timeoutMs)
     this.keepalive.start()
@@ -213,7 +213,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   recheck(): void {
     const state = this.#state
     if (state.is !== 'open') return
-    if (this.identity?.isDelegated && this.#context.authorization.callout) return
+    const { callout, operator } = this.#context.authorization
+    if (this.identity?.isDelegated && (callout || operator)) return
     this.#intake.decide(this.#context.authenticate(this.options, this), identity => {
       this.#recheckedAs(identity)
     })

@@ -24,6 +24,14 @@ import {
 import type { ClaimedAccount, ClaimedAccounts, Found } from './accounts.ts'
 import { isFrom } from './cidr.ts'
 import { readUser, type UserClaims, type UserLimits } from './claims.ts'
+import {
+  type Answered,
+  type Ask,
+  type CalloutAnswer,
+  hasCallout,
+  placeOf,
+  shielded,
+} from './delegation.ts'
 import { identityOf } from './identity.ts'
 import { fillTemplate } from './template.ts'
 import { allowedMs } from './times.ts'
@@ -39,6 +47,8 @@ export interface LoginParts {
   readonly pinned: ReadonlySet<string> | null
   /** The JWT of whoever brings none; '' = refused. */
   sentinel(): string
+  /** A callout service. */
+  readonly ask: Ask
 }
 
 /** One line a minute about a clock that may be wrong. */
@@ -80,7 +90,7 @@ export class Login implements OperatorCheck {
 
   /** Why somebody who is in has to go, after their account changed; null = may stay. */
   objection(
-    { claims: shown }: Identity,
+    { claims: shown, isDelegated }: Identity,
     account: ClaimedAccount,
     altered: ReadonlySet<string>,
   ): WireError | null {
@@ -88,7 +98,8 @@ export class Login implements OperatorCheck {
     const claims = shown === undefined ? undefined : this.#claims.get(shown)
     if (claims === undefined) return null
     const { issuer } = claims
-    if (claims.limits.bearer && account.claims?.limits.disallowBearer) return authorizationViolation
+    const isBearer = claims.limits.bearer && isDelegated !== true
+    if (isBearer && account.claims?.limits.disallowBearer) return authorizationViolation
     if (isRevoked(account, claims)) return userRevoked
     const isUnknown = claims.issuerAccount !== '' && !account.signers.has(issuer)
     return isUnknown || altered.has(issuer) ? authenticationFailed : null
@@ -103,17 +114,62 @@ export class Login implements OperatorCheck {
     return offered === '' ? claims : `User JWT not valid: ${claims}`
   }
 
-  #admit(found: Found, claims: UserClaims, credentials: Credentials, peer: Peer): Identity | null {
-    if (typeof found === 'string') return this.#refuse(peer, `Account JWT lookup error: ${found}`)
-    const { trust, clock, log } = this.#parts
-    if (!trust.signs(found.issuer)) {
-      return this.#refuse(peer, 'Account JWT not signed by trusted operator')
+  #admit(found: Found, claims: UserClaims, credentials: Credentials, peer: Peer): Verdict {
+    const identity = this.#identityOf(found, claims, credentials, peer)
+    if (typeof identity === 'string') return this.#refuse(peer, identity)
+    if (identity === null || typeof found === 'string' || !hasCallout(found)) return identity
+    const { authUsers = [], xkey = '' } = found.claims?.authorization ?? {}
+    // Only what was signed counts: a name in CONNECT says nothing.
+    if (authUsers.includes(claims.subject)) return shielded(identity)
+    const target = {
+      account: found.account,
+      xkey: xkey === '' ? null : xkey,
+      subject: found.name,
+      bearer: claims,
+      identityOf: (answer: CalloutAnswer) => this.#answered(found, answer, peer),
     }
-    if (found.isExpired) return this.#refuse(peer, 'Account JWT has expired')
+    return this.#parts.ask(target, { ...credentials, jwt: claims.token.text }, peer)
+  }
+
+  /** Whom a callout service answered: a user of an account, as if it had brought that JWT. */
+  #answered(
+    asked: ClaimedAccount,
+    answer: CalloutAnswer,
+    peer: Peer,
+  ): Answered | Promise<Answered> {
+    const place = placeOf(asked, answer)
+    if (typeof place === 'string') return place
+    const { accounts, pinned } = this.#parts
+    const { user } = answer
+    if (pinned !== null && !pinned.has(place.account)) {
+      this.pinnedFails++
+      return `Account ${place.account} not listed as operator pinned account`
+    }
+    const admitted = (found: Found): Answered => {
+      const identity = this.#identityOf(found, user, null, peer)
+      if (identity === null) return `user from or at a wrong place on account "${place.account}"`
+      if (typeof identity === 'string') return identity
+      return { ...identity, user: user.name || user.subject, isDelegated: true }
+    }
+    const found = accounts.lookup(place.account)
+    return found instanceof Promise ? found.then(admitted) : admitted(found)
+  }
+
+  /** `credentials`: null = they need not be proven. A text for the log, null = it has one. */
+  #identityOf(
+    found: Found,
+    claims: UserClaims,
+    credentials: Credentials | null,
+    peer: Peer,
+  ): Identity | string | null {
+    if (typeof found === 'string') return `Account JWT lookup error: ${found}`
+    const { trust, clock, log } = this.#parts
+    if (!trust.signs(found.issuer)) return 'Account JWT not signed by trusted operator'
+    if (found.isExpired) return 'Account JWT has expired'
     const limits = limitsOf(found, claims)
-    if (typeof limits === 'string') return this.#refuse(peer, limits)
+    if (typeof limits === 'string') return limits
     const fault = faultOf(found, claims, limits, credentials, peer)
-    if (fault !== null) return this.#refuse(peer, fault)
+    if (fault !== null) return fault
     if (!isFrom(limits.sources, peer.host)) {
       log.error(`${peer.label ?? peer.host} - Bad src Ip ${peer.host}`)
       return null
@@ -175,26 +231,22 @@ function faultOf(
   account: ClaimedAccount,
   claims: UserClaims,
   limits: UserLimits,
-  { sig = '' }: Credentials,
+  credentials: Credentials | null,
   peer: Peer,
 ): string | null {
-  if (limits.bearer && account.claims?.limits.disallowBearer) {
+  if (credentials !== null && limits.bearer && account.claims?.limits.disallowBearer) {
     return 'Account does not allow bearer tokens'
   }
   if (limits.proxyRequired) return 'proxy connection required'
   if (!mayConnectBy(limits.connectionTypes, peer.connectionType)) {
     return 'Connection type not allowed'
   }
-  if (!limits.bearer) {
+  if (credentials !== null && !limits.bearer) {
+    const { sig = '' } = credentials
     if (sig === '') return 'Signature missing'
     if (!isSigned(claims.subject, sig, peer.nonce)) return 'Signature not verified'
   }
-  if (isRevoked(account, claims)) return 'User authentication revoked'
-  const { authUsers = [] } = account.claims?.authorization ?? {}
-  if (authUsers.length > 0 && !authUsers.includes(claims.subject)) {
-    return 'The account asks a callout service about its users, and there is none here'
-  }
-  return null
+  return isRevoked(account, claims) ? 'User authentication revoked' : null
 }
 
 /** Unknown types are skipped; nothing but unknown ones allows nothing. */

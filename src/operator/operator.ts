@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts'
 import type { Sharing } from '../broker/sharing.ts'
 import { type AccountChange, ClaimedAccounts } from './accounts.ts'
 import { readAccount } from './claims.ts'
+import type { Ask } from './delegation.ts'
 import { Directory } from './directory.ts'
 import { DirectoryResolver } from './directory-resolver.ts'
 import { Login } from './login.ts'
@@ -34,6 +35,8 @@ export interface OperatorParts {
   otherShares(): ReadonlyMap<string, SharingRules>
   /** An account has new claims, has expired or is gone. */
   changed(change: AccountChange): void
+  /** Asks a callout service. */
+  readonly ask: Ask
   /** `server` of an answer in the system account. */
   serverInfo(): object
 }
@@ -84,6 +87,7 @@ export class Operator {
       log,
       pinned: settings.pinned,
       sentinel: () => this.#settings.sentinel,
+      ask: parts.ask,
     })
     this.#preload()
   }

@@ -2,16 +2,23 @@
 
 import { globalAccountName } from '../account/account.ts'
 import { noRules } from '../account/sharing.ts'
+import type { Callout } from '../callout/callout.ts'
 import { Operator } from '../operator/operator.ts'
 import { recheckLogins } from '../operator/recheck.ts'
+import { operatorCallout } from './callout-mode.ts'
 import { operatorSettings } from './operator-rules.ts'
 import type { Server } from './server.ts'
 
-/** Rejects with the text for the log when it cannot work. */
-export async function startOperator(server: Server): Promise<Operator | null> {
+/** Rejects with the text for the log when it cannot work. `asks` is told who asks services. */
+export async function startOperator(
+  server: Server,
+  asks: (callout: Callout) => void = () => undefined,
+): Promise<Operator | null> {
   const settings = operatorSettings(server.options)
   if (settings === null) return null
   const { log, clock } = server
+  const callout = operatorCallout(server)
+  asks(callout)
   const operator: Operator = new Operator({
     settings,
     log,
@@ -30,6 +37,7 @@ export async function startOperator(server: Server): Promise<Operator | null> {
       const logins = [...server.logins].flatMap(of => [...of()])
       recheckLogins(logins, change, operator.login)
     },
+    ask: (target, credentials, peer) => callout.ask(target, credentials, peer),
     serverInfo: () => serverInfo(server),
   })
   server.useOperator(operator)

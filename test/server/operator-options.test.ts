@@ -46,6 +46,11 @@ const rows: readonly (readonly [name: string, text: string, ours: RegExp, theirs
     /operators do not allow users to be configured directly/,
   ],
   [
+    'a callout',
+    `${mode}authorization { auth_callout { issuer: ${account.publicKey}, auth_users: [ ${createNKey('user').publicKey} ] } }`,
+    /operators do not allow authorization callouts to be configured directly/,
+  ],
+  [
     'trusted keys too',
     `${mode}trusted: ${createNKey('operator').publicKey}`,
     /conflicting options for 'TrustedKeys' and 'TrustedOperators'/,

@@ -66,7 +66,7 @@ const areas: Readonly<Record<string, readonly Row[]>> = {
     ['operator mode: JWTs, signing keys, revocation', 'yes', '', operators, 'a revoked user is told, cut off and kept out'],
     ['scoped users', 'yes', '', operators, 'users of a scoped signing key have what its template says'],
     ['memory, folder and URL resolvers', 'yes', '', 'talk/resolvers.ts', 'a package has every token, and an end'],
-    ['auth callout', 'differs', 'in config mode; answers for other ways to connect are refused', 'talk/callouts.ts', 'refuses a user whose answer is for other ways to connect'],
+    ['auth callout', 'differs', 'answers for other ways to connect are refused', 'talk/callouts.ts', 'refuses a user whose answer is for other ways to connect'],
   ],
   Accounts: [
     ['isolation, users, limits', 'yes', '', 'talk/accounts.ts', 'accounts see nothing of each other'],

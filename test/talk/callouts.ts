@@ -4,9 +4,9 @@
 import * as assert from 'uvu/assert'
 import { createNKey } from '../../src/account/nkey.ts'
 import { newXKey, type XKey } from '../../src/callout/xkey.ts'
-import { readToken } from '../../src/operator/token.ts'
-import { sign, userJwt } from '../support/jwt.ts'
-import { dial, dialClient, type Talk } from '../support/talk.ts'
+import { type Answer, type CalloutRequest, response, serve } from '../support/callout.ts'
+import { userJwt } from '../support/jwt.ts'
+import { dial, dialClient } from '../support/talk.ts'
 
 export interface CalloutTalk {
   readonly name: string
@@ -18,21 +18,6 @@ export interface CalloutTalk {
 
 const issuer = createNKey('account')
 const stranger = createNKey('account')
-
-/** What the request says. */
-interface Request {
-  readonly iss: string
-  readonly aud: string
-  readonly nats: {
-    readonly user_nkey: string
-    readonly server_id: { readonly id: string; readonly name: string; readonly xkey?: string }
-    readonly client_info: Record<string, unknown>
-    readonly connect_opts: Record<string, unknown>
-  }
-}
-
-/** A service's answer to a request: the token, or noise. */
-type Answer = (request: Request) => string
 
 function config(more = '', users = ''): string {
   return `
@@ -57,32 +42,10 @@ function admit(changes: { account?: string; nats?: object; times?: object } = {}
   }
 }
 
-function respond(user: string, server: string, what: object, signer = issuer): string {
-  return sign(signer, user, 'R', { ...what, type: 'authorization_response' }, { aud: server })
-}
+const respond = (user: string, server: string, what: object) => response(issuer, user, server, what)
 
-async function service(port: number, answer: Answer): Promise<{ talk: Talk; asked: Request[] }> {
-  const talk = await dialClient(port, { user: 'service', pass: 's' })
-  const asked: Request[] = []
-  talk.send('SUB $SYS.REQ.USER.AUTH 1\r\n')
-  await talk.sync()
-  const serve = async () => {
-    for (;;) {
-      const head = await talk.expect(/^MSG \$SYS\.REQ\.USER\.AUTH 1 \S+ \d+\r\n/, 15_000)
-      const [, , , reply, size] = head.trim().split(' ')
-      const body = await talk.expect(new RegExp(`^[^]{${size}}\r\n`))
-      const request = JSON.parse(
-        Buffer.from(body.split('.')[1] ?? '', 'base64url').toString(),
-      ) as Request
-      assert.type(readToken(body.trim()), 'object', 'signed as it should be')
-      asked.push(request)
-      const text = answer(request)
-      talk.send(`PUB ${reply} ${Buffer.byteLength(text)}\r\n${text}\r\n`)
-    }
-  }
-  serve().catch(() => undefined)
-  return { talk, asked }
-}
+const service = (port: number, answer: Answer) =>
+  serve(dialClient(port, { user: 'service', pass: 's' }), answer)
 
 const login = { user: 'device', pass: 'd', name: 'n', lang: 'x', version: '1', protocol: 1 }
 
@@ -95,7 +58,11 @@ async function refused(port: number, fields: object = login): Promise<void> {
   await talk.expectEnd()
 }
 
-async function withService(port: number, answer: Answer, act: (asked: Request[]) => Promise<void>) {
+async function withService(
+  port: number,
+  answer: Answer,
+  act: (asked: CalloutRequest[]) => Promise<void>,
+) {
   const { talk, asked } = await service(port, answer)
   try {
     await act(asked)
