@@ -1,13 +1,13 @@
 // What is wrong with options that only shows when they are put to use: certificates that cannot be
 // loaded, and what a reload cannot bring because the rooms that need it were opened at the start.
 
-import { tlsProblem } from '../src/server/tls-check.ts'
+import { tlsProblems } from '../src/server/tls-check.ts'
 import type { EdgeOptions } from './options.ts'
 
 /** Throws the text for the log when `next` cannot work; `first`: what we started with. */
 export function verifyOptions(first: EdgeOptions, next: EdgeOptions): void {
-  const problem = tlsProblem(next)
-  if (problem !== null) throw new Error(problem.text)
+  const [problem] = tlsProblems(next)
+  if (problem !== undefined) throw new Error(problem.text)
   if (!isCalloutKept(first, next)) {
     throw new Error('config reload not supported for AuthCallout')
   }

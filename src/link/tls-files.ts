@@ -122,8 +122,8 @@ function commonOptions(files: TlsCommon): SecureContextOptions {
 
 /** OpenSSL would take a file without any certificate, and then trust nobody. */
 function authorities(path: string): Buffer {
-  const text = readFileSync(path)
-  if (!text.includes('-----BEGIN ')) throw new Error('failed to parse root ca certificate')
+  const text = readPem(path)
+  if (!text.includes(pemStart)) throw new Error('failed to parse root ca certificate')
   return text
 }
 
@@ -140,14 +140,43 @@ function pairsOf({ cert_file, key_file, certs = [] }: TlsCommon): Pair[] {
 
 function pairOf(certFile: string, keyFile: string, which: string): Pair {
   try {
-    const cert = readFileSync(certFile)
-    const key = readFileSync(keyFile)
+    const cert = readPem(certFile)
+    const key = readPem(keyFile)
+    if (!cert.includes(pemStart)) throw new Error(noPem('certificate'))
+    if (!key.includes(pemStart)) throw new Error(noPem('key'))
     // Throws when they do not fit together.
     process.getBuiltinModule('node:tls').createSecureContext({ cert, key })
     return { cert, key, leaf: new X509Certificate(cert) }
   } catch (error) {
-    const why = (error as Error).message
+    const { code, message } = error as NodeJS.ErrnoException
+    const isOther = code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
+    const why = isOther ? 'tls: private key does not match public key' : message
     throw new Error(`error parsing X509 certificate/key pair${which}: ${why}`)
+  }
+}
+
+const pemStart = '-----BEGIN '
+
+function noPem(what: string): string {
+  return `tls: failed to find any PEM data in ${what} input`
+}
+
+const fileFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+}
+
+/** Its faults in the words of Go. */
+function readPem(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    const { code = '', syscall, message } = error as NodeJS.ErrnoException
+    const fault = fileFaults[code]
+    throw fault === undefined
+      ? error
+      : new Error(`${syscall} ${path}: ${fault}`, { cause: message })
   }
 }
 

@@ -8,6 +8,7 @@ import { type Flags, parseFlags } from './flags.ts'
 import { helpText, tlsHelpText, versionText } from './help.ts'
 import type { Block, Values } from './option.ts'
 import type { ServerOptions, serverBlock } from './options.ts'
+import { tlsProblems } from './tls-check.ts'
 import { sendSignal } from './signals.ts'
 
 export type Command<O extends ServerOptions> =
@@ -54,8 +55,13 @@ export function readConfig<B extends typeof serverBlock & Block, O extends Serve
   const config = loadConfig(parts.block, flags, parts.source)
   const options = parts.finish(config.options, flags)
   const noPlace = { file: '', line: 1, column: 1 }
-  const more = config.errors.length > 0 ? [] : parts.problems(options)
-  const errors = [...config.errors, ...more.map(text => ({ place: noPlace, text }))]
+  if (config.errors.length > 0) return { ...config, options }
+  const errors = [
+    ...parts.problems(options).map(text => ({ place: noPlace, text })),
+    ...tlsProblems(options).map(({ name, text }) => {
+      return { place: config.places.get(name) ?? noPlace, text }
+    }),
+  ]
   return { ...config, options, errors }
 }
 

@@ -9,10 +9,15 @@ type Options = Pick<ServerOptions, 'tls' | 'websocket' | 'leafnodes' | 'cluster'
   readonly mqtt?: { readonly tls: TlsServerOptions | null } | null
 }
 
-/** Where, and what is wrong; null = everything can be used. */
-export function tlsProblem(
-  options: Options,
-): { readonly name: string; readonly text: string } | null {
+export interface TlsProblem {
+  /** The option, as `websocket.tls`. */
+  readonly name: string
+  readonly text: string
+}
+
+/** Everything that cannot be used. */
+export function tlsProblems(options: Options): readonly TlsProblem[] {
+  const found: TlsProblem[] = []
   const { tls, mqtt, websocket, leafnodes, cluster } = options
   const listeners: readonly (readonly [string, TlsServerOptions | null | undefined])[] = [
     ['tls', tls],
@@ -23,14 +28,14 @@ export function tlsProblem(
   ]
   for (const [name, block] of listeners) {
     const text = block ? failure(() => secureOptions(block)) : null
-    if (text !== null) return { name, text }
+    if (text !== null) found.push({ name, text })
   }
   for (const [i, remote] of leafnodes.remotes.entries()) {
     const { tls: block } = remote
     const text = block ? failure(() => dialOptions(block)) : null
-    if (text !== null) return { name: `leafnodes.remotes.${i}.tls`, text }
+    if (text !== null) found.push({ name: `leafnodes.remotes.${i}.tls`, text })
   }
-  return null
+  return found
 }
 
 function failure(load: () => unknown): string | null {

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert'
 import { readCommand } from '../../src/server/command.ts'
 import { fileSource } from '../../src/server/conf-file.ts'
 import { serverBlock } from '../../src/server/options.ts'
+import { newCertificates } from '../support/certificates.ts'
 import { scratch } from '../support/directory.ts'
 import { natsServer } from '../support/peers.ts'
 import { spec } from '../support/spec.ts'
@@ -112,6 +113,32 @@ function inOrder({ code, text }: { code: number | null; text: string }) {
 spec('nats-server checks the same', it => {
   for (const text of same) {
     it(text, () => assert.equal(inOrder(ours(`\n${text}\n`)), inOrder(theirs(`\n${text}\n`))))
+  }
+  const files = newCertificates()
+  const pair = `cert_file: "${files.serverCert}", key_file: "${files.serverKey}"`
+  const nobodys = files.serverKey.replace('server.key', 'none')
+  writeFileSync(nobodys, 'no certificate')
+  const blocks: readonly (readonly [string, string])[] = [
+    ['that is fine', pair],
+    ['with an authority', `${pair}, ca_file: "${files.ca}"`],
+    ['without the certificate', 'cert_file: "/nope.pem", key_file: "/nope.key"'],
+    ['without the key', `cert_file: "${files.serverCert}", key_file: "/nope.key"`],
+    ['with the key of another', `cert_file: "${files.serverCert}", key_file: "${files.clientKey}"`],
+    ['with no certificate in the file', `cert_file: "${nobodys}", key_file: "${nobodys}"`],
+    ['with no key in the file', `cert_file: "${files.serverCert}", key_file: "${nobodys}"`],
+    ['without the authority', `${pair}, ca_file: "/nope.pem"`],
+    ['with no authority in the file', `${pair}, ca_file: "${nobodys}"`],
+  ]
+  for (const [what, block] of blocks) {
+    for (const text of [
+      `tls { ${block} }`,
+      `websocket {\nport: 8080\n tls { ${block} } }`,
+      `leafnodes {\nport: 7422\n tls { ${block} } }`,
+      `leafnodes {\nremotes: [ { url: "tls://h:1"\n tls { ${block} } } ] }`,
+    ]) {
+      it(`${text.slice(0, text.indexOf(' {'))}: TLS ${what}`, () =>
+        assert.equal(inOrder(ours(`\n${text}\n`)), inOrder(theirs(`\n${text}\n`))))
+    }
   }
   it('an empty file', () => assert.equal(ours(''), theirs('')))
 })

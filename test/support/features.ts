@@ -31,6 +31,7 @@ const areas: Readonly<Record<string, readonly Row[]>> = {
     ['help, version, exit codes', 'yes', '', program, 'prints the version and the help, and ends with 0'],
     ['exit status after SIGTERM', 'differs', '0, as 2.11 and later', program, 'tells clients of lame-duck mode, waits for them, and still ends at once on INT'],
     ['`-t`', 'yes', '', 'server/conf-peer.test.ts', 'an empty file'],
+    ['`-t` loads certificates', 'yes', '', 'server/conf-peer.test.ts', 'with the key of another'],
     ['signals and `--signal`', 'yes', '', program, 'sends a signal to the process of a pid file'],
     ['pid and ports files', 'yes', '', program, 'writes a pid file without line end, and a ports file that goes with it'],
     ['profiling', 'differs', 'V8 profiles, loopback only', 'server/profiler.test.ts', 'serves a CPU profile and sampled allocations'],
