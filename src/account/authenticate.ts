@@ -1,6 +1,7 @@
 // Who may connect, and as whom: nkeys, users, passwords and tokens (reference 5.1).
 
 import { createHash, timingSafeEqual, type X509Certificate } from 'node:crypto'
+import type { CertificateUsers } from './certificate-users.ts'
 import { type HashCheck, isHash, noHashes } from './hashes.ts'
 import { verifySignature } from './nkey.ts'
 import type { Permissions } from './permissions.ts'
@@ -85,6 +86,8 @@ export interface Authorization {
   readonly hashes: HashCheck
   /** Operator mode: everybody brings a JWT, and nothing above but `timeoutMs` counts. */
   readonly operator?: OperatorCheck | null
+  /** Ways on which the certificate says who somebody is. */
+  readonly certificates?: CertificateUsers | null
   /** A service decides, whatever the users here say. */
   readonly callout?: CalloutCheck | null
 }
@@ -192,6 +195,11 @@ function prove(
   if (!isAuthRequired(authorization)) return { user: credentials.user, account, permissions: null }
   const { users, hasNkeys, noAuthUser, openAccount, token, hashes } = authorization
   const { user: name, pass, nkey = '', sig = '' } = credentials
+  const { certificates } = authorization
+  if (certificates?.covers(peer.connectionType) && !(nkey !== '' && hasNkeys)) {
+    const user = certificates.find(peer.certificate, peer.connectionType)
+    return user && proven(user.password ?? '', pass, identityOf(user), hashes, peer)
+  }
   if (name === '' && pass === '' && credentials.token === '' && nkey === '') {
     const user = noAuthUser === null ? undefined : users.get(noAuthUser)
     if (user) return mayConnectBy(user, peer) ? identityOf(user) : null
@@ -205,6 +213,7 @@ function prove(
   const user = name === '' ? undefined : users.get(name)
   if (user && user.password !== null) {
     if (!mayConnectBy(user, peer)) return null
+    if (user.password === '' && name !== noAuthUser && certificates?.canBe(user)) return null
     return proven(user.password, pass, identityOf(user), hashes, peer)
   }
   if (token === '') return null

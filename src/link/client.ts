@@ -122,7 +122,8 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
       this.violation(wireErrors.connectionsExceeded)
       return
     }
-    const isAsked = authorization.callout || authorization.operator
+    const { callout, operator, certificates } = authorization
+    const isAsked = callout || operator || certificates?.covers(this.connectionType)
     const open = isAsked ? null : this.#context.authenticate(connectDefaults, this)
     const isOpen = open !== null && !(open instanceof Promise) && this.#becomeOpen(open)
     if (!isOpen) this.#awaitConnect(authorization.timeoutMs)

@@ -32,6 +32,12 @@ export interface TlsCommon {
 
 export interface TlsFiles extends TlsCommon {
   readonly verify: boolean
+  readonly verify_and_map?: boolean
+}
+
+/** Must the other side show a certificate? */
+export function demandsCertificate(files: Pick<TlsFiles, 'verify' | 'verify_and_map'>): boolean {
+  return files.verify || files.verify_and_map === true
 }
 
 /** What an accepting socket takes; `pinned` is asked when the handshake is done. */
@@ -63,8 +69,8 @@ export function secureOptions(files: TlsFiles): SecureOptions {
     ...common,
     ...certificates,
     secureContext: context,
-    requestCert: files.verify,
-    rejectUnauthorized: files.verify,
+    requestCert: demandsCertificate(files),
+    rejectUnauthorized: demandsCertificate(files),
     pinned: pinnedOf(files),
   }
   if (contexts === null) return ours

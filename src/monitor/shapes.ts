@@ -33,7 +33,11 @@ export interface MonitoredOptions {
   readonly ping_max: number
   readonly server_tags: readonly string[]
   readonly system_account: string
-  readonly tls: { readonly timeout: number; readonly verify: boolean } | null
+  readonly tls: {
+    readonly timeout: number
+    readonly verify: boolean
+    readonly verify_and_map?: boolean
+  } | null
 }
 
 export interface MonitoredServer {

@@ -4,6 +4,7 @@
 
 import { availableParallelism } from 'node:os'
 import { isAuthRequired } from '../account/authenticate.ts'
+import { demandsCertificate } from '../link/tls-files.ts'
 import { timeText, uptimeText } from './json.ts'
 import { type KindTotals, type Sources, sumTraffic, type Traffic } from './shapes.ts'
 
@@ -57,7 +58,7 @@ function identity(sources: Sources): object {
     port: address.port,
     ...(isAuthRequired(authorization) ? { auth_required: true } : {}),
     ...(options.tls === null ? {} : { tls_required: true }),
-    ...(options.tls?.verify ? { tls_verify: true } : {}),
+    ...(options.tls && demandsCertificate(options.tls) ? { tls_verify: true } : {}),
     ...(connectUrls.length > 0 ? { connect_urls: connectUrls } : {}),
     ...(websocketUrls.length > 0 ? { ws_connect_urls: websocketUrls } : {}),
   }

@@ -1,6 +1,13 @@
 // From the config's `authorization` and `accounts` to what authenticate() asks (reference 2.3, 2.4).
 
-import type { Authorization, CalloutCheck, OperatorCheck, User } from '../account/authenticate.ts'
+import type {
+  Authorization,
+  CalloutCheck,
+  ConnectionType,
+  OperatorCheck,
+  User,
+} from '../account/authenticate.ts'
+import { CertificateUsers } from '../account/certificate-users.ts'
 import type { HashCheck } from '../account/hashes.ts'
 import { Permissions } from '../account/permissions.ts'
 import { globalAccountName } from '../account/account.ts'
@@ -17,8 +24,21 @@ const noUser: UserOptions = {
 
 type Options = Pick<
   ServerOptions,
-  'authorization' | 'accounts' | 'system_account' | 'no_auth_user' | 'operator' | 'trusted'
->
+  | 'authorization'
+  | 'accounts'
+  | 'system_account'
+  | 'no_auth_user'
+  | 'operator'
+  | 'trusted'
+  | 'tls'
+  | 'websocket'
+  | 'leafnodes'
+> & {
+  /** The room of edge/ has it, and the users here. */
+  readonly mqtt?: { readonly tls: Mapping | null } | null
+}
+
+type Mapping = { readonly verify_and_map: boolean }
 
 /** In operator mode, for as long as nobody can check JWTs. */
 const nobody: OperatorCheck = { check: () => null }
@@ -65,8 +85,30 @@ export function authorizationOf(
     timeoutMs: block?.timeout ?? 2000,
     hashes,
     operator: isOperatorMode ? operator : null,
+    certificates: certificateUsers(options, users),
     callout: block?.auth_callout ? callout : null,
   }
+}
+
+/** null: nowhere, or there are only nkeys and the user that stands alone. */
+function certificateUsers(
+  options: Options,
+  users: ReadonlyMap<string, User>,
+): CertificateUsers | null {
+  const { tls, websocket, mqtt, leafnodes, authorization } = options
+  const blocks: readonly (readonly [Mapping | null | undefined, readonly ConnectionType[]])[] = [
+    [tls, ['STANDARD']],
+    [websocket?.tls, ['WEBSOCKET']],
+    // In WebSocket, too: the certificate is the one shown there.
+    [mqtt?.tls, ['MQTT', 'MQTT_WS']],
+    [leafnodes.tls, ['LEAFNODE', 'LEAFNODE_WS']],
+  ]
+  const ways = blocks.flatMap(([block, types]) => (block?.verify_and_map ? types : []))
+  if (ways.length === 0) return null
+  const listed = new Map(users)
+  if (authorization?.user) listed.delete(authorization.user)
+  for (const [name, { password }] of users) if (password === null) listed.delete(name)
+  return listed.size === 0 ? null : new CertificateUsers(new Set(ways), listed)
 }
 
 export function permissionsOf(rules: PermissionRules | null): Permissions | null {

@@ -3,13 +3,19 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { globalAccountName } from '../account/account.ts'
-import type { Authorization, User } from '../account/authenticate.ts'
+import type { Authorization, ConnectionType, User } from '../account/authenticate.ts'
+import { CertificateUsers } from '../account/certificate-users.ts'
 import type { LeafIdentity } from '../link/leaf/handshake.ts'
 import { LeafListener } from '../link/leaf/listener.ts'
 import { LeafNodes } from '../link/leaf/nodes.ts'
 import { greeting, type LeafInfo } from '../link/leaf/spoke.ts'
 import { remotesView } from '../link/leaf/view.ts'
-import { renewedOptions, type SecureOptions, secureOptions } from '../link/tls-files.ts'
+import {
+  demandsCertificate,
+  renewedOptions,
+  type SecureOptions,
+  secureOptions,
+} from '../link/tls-files.ts'
 import { leafAddress, type LeafnodesOptions } from './leafnode-options.ts'
 import type { Server } from './server.ts'
 
@@ -150,7 +156,7 @@ function urlOf({ host, port }: { host: string; port: number }): string {
 }
 
 /** The block's own users when it has any, else the server's. */
-function ownOf({ authorization }: LeafnodesOptions): Partial<Authorization> | null {
+function ownOf({ authorization, tls }: LeafnodesOptions): Partial<Authorization> | null {
   if (authorization === null) return null
   const { user, password, nkey, users: list } = authorization
   const account = authorization.account ?? globalAccountName
@@ -163,8 +169,12 @@ function ownOf({ authorization }: LeafnodesOptions): Partial<Authorization> | nu
   else for (const one of list) add(one.user, one.password, one.account)
   if (users.size === 0) return null
   const nobody = { noAuthUser: null, openAccount: null, operator: null, callout: null }
-  return { users, hasNkeys: nkey !== null, token: '', ...nobody }
+  const isMapped = tls?.verify_and_map === true && user === null && nkey === null
+  const certificates = isMapped ? new CertificateUsers(leafWays, users) : null
+  return { users, hasNkeys: nkey !== null, token: '', certificates, ...nobody }
 }
+
+const leafWays = new Set<ConnectionType>(['LEAFNODE', 'LEAFNODE_WS'])
 
 /** TLS before INFO, where the block can say so. */
 function isFirst(tls: object): boolean {
@@ -185,6 +195,6 @@ function listenerView(
     auth_timeout: timeoutMs / 1000,
     tls_timeout: (tls?.timeout ?? 2000) / 1000,
     ...(tls === null ? {} : { tls_required: true }),
-    ...(tls?.verify ? { tls_verify: true } : {}),
+    ...(tls && demandsCertificate(tls) ? { tls_verify: true } : {}),
   }
 }

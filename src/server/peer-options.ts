@@ -6,7 +6,7 @@ import { isPattern } from '../subject/subject.ts'
 import { verifySecret } from './auth-options.ts'
 import { compressionRow } from './compression.ts'
 import type { Block, ConfNode, Report, Values } from './option.ts'
-import { tlsServerRow } from './tls-options.ts'
+import { tlsRouteRow } from './tls-options.ts'
 
 const clusterAuthorizationBlock = {
   user: { type: 'string', default: null, aliases: ['username'], about: 'User of routes.' },
@@ -108,7 +108,7 @@ export const clusterBlock = {
   },
   compression: compressionRow,
   tls: {
-    ...tlsServerRow,
+    ...tlsRouteRow,
     reloadable: true,
     about: 'TLS of routes, both ways; certificates are always verified.',
   },

@@ -36,7 +36,7 @@ import { Pressure } from '../link/pressure.ts'
 import { newResident } from '../link/resident.ts'
 import { type ClientSocket, LinkSocket } from '../link/socket.ts'
 import { upgrade } from '../link/tls.ts'
-import type { SecureOptions } from '../link/tls-files.ts'
+import { demandsCertificate, type SecureOptions } from '../link/tls-files.ts'
 import type { AccountChange } from '../operator/accounts.ts'
 import type { Operator } from '../operator/operator.ts'
 import type { LoggedIn } from '../operator/recheck.ts'
@@ -63,7 +63,7 @@ export interface Way {
   readonly authorization: Authorization
   /** A client without credentials is somebody: INFO does not ask for them. */
   readonly isOpen?: boolean
-  readonly tls: { readonly verify: boolean } | null
+  readonly tls: { readonly verify: boolean; readonly verify_and_map?: boolean } | null
   /** host:port for clients that come again; null: where they came from. */
   readonly advertise: string | null
   /** TLS was there before INFO: the client need not start it. */
@@ -356,7 +356,7 @@ export class Server {
       headers: !options.no_header_support,
       ...(isAuthRequired(authorization) && !isOpen ? { auth_required: true } : {}),
       ...(tls === null ? {} : { tls_required: true }),
-      ...(tls?.verify ? { tls_verify: true } : {}),
+      ...(tls && demandsCertificate(tls) ? { tls_verify: true } : {}),
       ...(isSecured ? { tls_available: true } : {}),
       max_payload: options.max_payload,
       ...(this.#parts.jetstream ? { jetstream: true } : {}),

@@ -1,7 +1,7 @@
 // Loads what the `tls` blocks name, so that a wrong file is found before the first client comes:
 // by the configuration test, at the start, before a reload.
 
-import { dialOptions, secureOptions } from '../link/tls-files.ts'
+import { dialOptions, secureOptions, type TlsFiles } from '../link/tls-files.ts'
 import type { ServerOptions } from './options.ts'
 import type { TlsServerOptions } from './tls-options.ts'
 
@@ -19,7 +19,7 @@ export interface TlsProblem {
 export function tlsProblems(options: Options): readonly TlsProblem[] {
   const found: TlsProblem[] = []
   const { tls, mqtt, websocket, leafnodes, cluster } = options
-  const listeners: readonly (readonly [string, TlsServerOptions | null | undefined])[] = [
+  const listeners: readonly (readonly [string, TlsFiles | null | undefined])[] = [
     ['tls', tls],
     ['mqtt.tls', mqtt?.tls],
     ['websocket.tls', websocket?.tls],

@@ -82,7 +82,11 @@ export const tlsServerBlock = {
     default: false,
     about: 'Demand a client certificate signed by ca_file.',
   },
-  verify_and_map: { type: 'unsupported', about: 'Users are not taken from certificates.' },
+  verify_and_map: {
+    type: 'boolean',
+    default: false,
+    about: 'As verify, and the user is the one that the certificate names.',
+  },
   verify_cert_and_check_known_urls: { type: 'unsupported', about: 'For clusters and gateways.' },
   handshake_first: {
     type: 'unsupported',
@@ -117,6 +121,16 @@ export type TlsRemoteOptions = Values<typeof tlsRemoteBlock>
 
 /** A listener's row but for its sentence. */
 export const tlsServerRow = { type: 'block', block: tlsServerBlock, verify: verifyTls } as const
+
+/** Routes have no users. */
+export const tlsRouteRow = {
+  type: 'block',
+  block: {
+    ...tlsServerBlock,
+    verify_and_map: { type: 'unsupported', about: 'Routes have no users: use verify.' },
+  },
+  verify: verifyTls,
+} as const
 
 export const tlsRemoteRow = { type: 'block', block: tlsRemoteBlock, verify: verifyTls } as const
 

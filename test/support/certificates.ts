@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { scratch } from './directory.ts'
 import { program } from './peers.ts'
 
@@ -52,4 +52,28 @@ export function newCertificates(serverNames = 'DNS:localhost,IP:127.0.0.1'): Cer
     clientCert: path('client.pem'),
     clientKey: path('client.key'),
   }
+}
+
+let issued = 0
+
+/** One more client certificate of that authority; `subject` as openssl has it: `/O=a/CN=b`. */
+export function newClient(
+  { ca }: Certificates,
+  subject: string,
+  names = '',
+): { readonly cert: string; readonly key: string } {
+  const dir = dirname(ca)
+  const name = `issued${++issued}`
+  const openssl = (...args: string[]) =>
+    execFileSync(program('openssl'), args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] })
+  openssl(
+    ...['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-utf8'],
+    ...['-multivalue-rdn', '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject],
+  )
+  writeFileSync(join(dir, `${name}.ext`), names === '' ? '' : `subjectAltName=${names}\n`)
+  openssl(
+    ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key'],
+    ...['-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`],
+  )
+  return { cert: join(dir, `${name}.pem`), key: join(dir, `${name}.key`) }
 }

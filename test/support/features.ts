@@ -81,6 +81,7 @@ const areas: Readonly<Record<string, readonly Row[]>> = {
   TLS: [
     ['clients, MQTT, WebSocket, leaf nodes', 'yes', '', 'link/tls.test.ts', 'greets in clear, then upgrades'],
     ['client certificates', 'yes', '', 'link/tls.test.ts', 'lets nobody in whose certificate another authority signed'],
+    ['users from certificates: `verify_and_map`', 'yes', '', 'talk/tls-talks.ts', 'the user is the subject, in whatever order'],
     ['certificates renewed by reload', 'yes', '', 'link/tls.test.ts', 'shows the new certificate after a reload'],
     ['OCSP', 'no', 'seldom reachable from the edge', 'packaging/features.test.ts', 'are refused with a reason'],
   ],
