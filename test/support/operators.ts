@@ -5,15 +5,6 @@ import { createNKey, type NKey } from '../../src/account/nkey.ts'
 import { dial, type Talk } from './talk.ts'
 import { newAccount, operatorJwt, type TestAccount, type TestUser, type Times } from './jwt.ts'
 
-export interface OperatorTalk {
-  readonly name: string
-  /** Made for each run: what it says about time begins then. */
-  config(): string
-  /** 2.10 does otherwise, or does not know it. */
-  readonly isNew?: true
-  run(port: number): Promise<void>
-}
-
 export const operator = createNKey('operator')
 export const signing = createNKey('operator')
 export const stranger = createNKey('operator')

@@ -2,7 +2,7 @@
 
 import * as assert from 'uvu/assert'
 import { dial, type Talk } from '../support/talk.ts'
-import type { Login } from './logins.ts'
+import type { HeldTalk } from './held.ts'
 
 const violation = "-ERR 'Authorization Violation'\r\n"
 
@@ -26,7 +26,7 @@ const two = `accounts {
   B { users: [{ user: b, password: pw }], default_permissions: { publish: "s" } }
 }`
 
-export const accountTalks: readonly Login[] = [
+export const accountTalks: readonly HeldTalk[] = [
   {
     name: 'accounts see nothing of each other',
     config: two,

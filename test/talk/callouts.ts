@@ -7,14 +7,7 @@ import { newXKey, type XKey } from '../../src/callout/xkey.ts'
 import { type Answer, type CalloutRequest, response, serve } from '../support/callout.ts'
 import { userJwt } from '../support/jwt.ts'
 import { dial, dialClient } from '../support/talk.ts'
-
-export interface CalloutTalk {
-  readonly name: string
-  /** nats-server 2.10 does not know what it needs. */
-  readonly isNew?: true
-  config(): string
-  run(port: number): Promise<void>
-}
+import type { HeldTalk } from './held.ts'
 
 const issuer = createNKey('account')
 const stranger = createNKey('account')
@@ -73,7 +66,7 @@ async function withService(
 
 const only = { pub: { allow: ['out.>'] }, sub: { allow: ['in.>'] } }
 
-export const calloutTalks: readonly CalloutTalk[] = [
+export const calloutTalks: readonly HeldTalk[] = [
   {
     name: 'asks the service and takes its user',
     config: () => config(),
@@ -213,7 +206,7 @@ export const calloutTalks: readonly CalloutTalk[] = [
 ]
 
 /** nats-server lets them in, whatever the answer says of it. */
-export const ownTalks: readonly CalloutTalk[] = [
+export const ownTalks: readonly HeldTalk[] = [
   {
     name: 'refuses a user whose answer is for other ways to connect',
     config: () => config(),
@@ -244,7 +237,7 @@ export const ownTalks: readonly CalloutTalk[] = [
 ]
 
 /** Requests are sealed for the service, and its answers for the server. */
-export async function sealedTalk(): Promise<CalloutTalk> {
+export async function sealedTalk(): Promise<HeldTalk> {
   const box: XKey = await newXKey()
   return {
     name: 'seals what it asks when told so',

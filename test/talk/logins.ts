@@ -5,12 +5,7 @@ import { hashSync } from 'bcryptjs'
 import * as assert from 'uvu/assert'
 import { createNKey } from '../../src/account/nkey.ts'
 import { dial, type Talk } from '../support/talk.ts'
-
-export interface Login {
-  readonly name: string
-  readonly config: string
-  run(port: number): Promise<void>
-}
+import type { HeldTalk } from './held.ts'
 
 const key = createNKey('user')
 const stranger = createNKey('user')
@@ -67,7 +62,7 @@ interface Signed {
   readonly nonce: string
 }
 
-export const logins: readonly Login[] = [
+export const logins: readonly HeldTalk[] = [
   {
     name: 'bcrypt passwords of every version',
     config: passwords,

@@ -13,7 +13,6 @@ import {
   configOf,
   enter,
   ended,
-  type OperatorTalk,
   operator,
   plainKey,
   pushed,
@@ -22,6 +21,7 @@ import {
   violation,
 } from '../support/operators.ts'
 import type { Talk } from '../support/talk.ts'
+import type { HeldTalk } from './held.ts'
 
 const service = account.user()
 const device = account.user({ bearer_token: true, pub: { deny: ['>'] }, sub: { deny: ['>'] } })
@@ -105,7 +105,7 @@ async function canTalk(from: Talk, to: Talk): Promise<void> {
 const mayNotPublish = (subject: string) =>
   `-ERR 'Permissions Violation for Publish to "${subject}"'\r\n`
 
-export const operatorCalloutTalks: readonly OperatorTalk[] = [
+export const operatorCalloutTalks: readonly HeldTalk[] = [
   {
     name: 'asks the service of the account, and takes its user',
     config: () => config(),
@@ -299,7 +299,7 @@ export const operatorCalloutTalks: readonly OperatorTalk[] = [
 ]
 
 /** nats-server believes both. */
-export const ownOperatorTalk: OperatorTalk = {
+export const ownOperatorTalk: HeldTalk = {
   name: 'believes neither a name in CONNECT nor a stranger in the name of the account',
   config: () => config(),
   run: async port => {
@@ -311,7 +311,7 @@ export const ownOperatorTalk: OperatorTalk = {
 }
 
 /** Requests are sealed for the service, and its answers for the server. */
-export async function sealedOperatorTalk(): Promise<OperatorTalk> {
+export async function sealedOperatorTalk(): Promise<HeldTalk> {
   const box: XKey = await newXKey()
   return {
     name: 'seals what it asks when the JWT has a key',

@@ -5,18 +5,13 @@ import { createNKey } from '../../src/account/nkey.ts'
 import { newAccount, operatorJwt, sign, type TestAccount, type Times } from '../support/jwt.ts'
 import { enter, push } from '../support/operators.ts'
 import type { Talk } from '../support/talk.ts'
+import type { HeldTalk } from './held.ts'
 
 const operator = createNKey('operator')
 const system = newAccount(operator, 'SYS')
 const from = newAccount(operator, 'FROM')
 const to = newAccount(operator, 'TO')
 const now = () => Math.floor(Date.now() / 1000)
-
-export interface ShareTalk {
-  readonly name: string
-  config(): string
-  run(port: number): Promise<void>
-}
 
 const configOf = (exports: object, imports: object) =>
   [
@@ -64,7 +59,7 @@ async function subscribed(talk: Talk, subject: string): Promise<void> {
   await talk.sync()
 }
 
-export const shareTalks: readonly ShareTalk[] = [
+export const shareTalks: readonly HeldTalk[] = [
   {
     name: 'a public stream, under another subject',
     config: () =>

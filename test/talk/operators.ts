@@ -6,7 +6,6 @@ import { createNKey } from '../../src/account/nkey.ts'
 import { dial } from '../support/talk.ts'
 import { newAccount, signV1, userJwt } from '../support/jwt.ts'
 import {
-  type OperatorTalk,
   accepted,
   account,
   bring,
@@ -29,8 +28,9 @@ import {
   template,
   violation,
 } from '../support/operators.ts'
+import type { HeldTalk } from './held.ts'
 
-export const operatorTalks: readonly OperatorTalk[] = [
+export const operatorTalks: readonly HeldTalk[] = [
   {
     name: 'a user with a JWT comes in',
     config: () => configOf(),

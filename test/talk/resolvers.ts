@@ -6,17 +6,11 @@ import { createNKey } from '../../src/account/nkey.ts'
 import { newAccount, operatorJwt, sign, type TestUser } from '../support/jwt.ts'
 import { accepted, ended, enter, refused } from '../support/operators.ts'
 import type { Talk } from '../support/talk.ts'
+import type { HeldTalk } from './held.ts'
 
 const operator = createNKey('operator')
 const stranger = createNKey('operator')
 const system = newAccount(operator, 'SYS')
-
-export interface ResolverTalk {
-  readonly name: string
-  /** `dir` is a folder of its own. */
-  config(dir: string): string
-  run(port: number): Promise<void>
-}
 
 const configOf = (resolver: string) =>
   [
@@ -62,7 +56,7 @@ async function listed(port: number): Promise<readonly string[]> {
 const deletion = (accounts: unknown, signer = operator) =>
   sign(signer, signer.publicKey, 'D', { accounts, type: 'generic' })
 
-export const resolverTalks: readonly ResolverTalk[] = [
+export const resolverTalks: readonly HeldTalk[] = [
   {
     name: 'an account that was pushed is there',
     config: dir => configOf(`type: full, dir: "${dir}"`),

@@ -2,7 +2,7 @@
 
 import * as assert from 'uvu/assert'
 import { dial, type Talk } from '../support/talk.ts'
-import type { Login } from './logins.ts'
+import type { HeldTalk } from './held.ts'
 
 async function join(port: number, user: string, more = ''): Promise<Talk> {
   const talk = await dial(port)
@@ -124,7 +124,7 @@ const streams: readonly Stream[] = [
   },
 ]
 
-const streamTalks: readonly Login[] = streams.map(({ name, exported, imported, rows }) => ({
+const streamTalks: readonly HeldTalk[] = streams.map(({ name, exported, imported, rows }) => ({
   name: `stream import: ${name}`,
   config: accounts(account('A', `imports: [${imported}]`), account('B', `exports: [${exported}]`)),
   async run(port: number) {
@@ -146,7 +146,7 @@ const help = accounts(
   account('B', 'exports: [{ service: help }]'),
 )
 
-export const sharingTalks: readonly Login[] = [
+export const sharingTalks: readonly HeldTalk[] = [
   ...streamTalks,
   {
     name: 'an import does not reach through another one',
@@ -415,7 +415,7 @@ export const sharingTalks: readonly Login[] = [
 ]
 
 /** nats-server counts what an import brings apart, and delivers more than was asked for. */
-export const ownTalks: readonly Login[] = [
+export const ownTalks: readonly HeldTalk[] = [
   {
     name: 'UNSUB max counts what an import brings',
     config: accounts(
