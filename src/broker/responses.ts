@@ -44,6 +44,11 @@ export interface ResponsesOwner {
 const responsesMax = 65_536
 const sweepsPerThreshold = 4
 const sweepMsMin = 10
+/** When a wildcard ends, so many answers are looked at there and then; more of them later. */
+const lookedAtOnceMax = 64
+const lookMs = 5000
+/** Wildcards that have ended since; what more of them leave behind ends with the threshold. */
+const endedMax = 8
 
 /** What has crossed from another account. */
 export const importedOrigin: Origin = {
@@ -67,6 +72,9 @@ export class Responses implements LocalSink {
   #subscription: Subscription | null = null
   #timer: Timer | null = null
   #timerMs = 0
+  /** Wildcards that have ended; who awaited what there is still to be looked at. */
+  readonly #ended = new Set<string>()
+  #look: Timer | null = null
 
   constructor(account: Account, owner: ResponsesOwner) {
     this.account = account
@@ -145,18 +153,33 @@ export class Responses implements LocalSink {
   unsubscribed({ subject }: Subscription): void {
     if (this.awaited.size === 0) return
     if (!hasWildcard(subject)) return this.#unwanted(subject)
-    for (const reply of [...this.awaited.keys()]) {
-      if (matches(subject, reply)) this.#unwanted(reply)
-    }
+    if (this.awaited.size <= lookedAtOnceMax) return this.#lookAt([subject])
+    // Whoever begins and ends a wildcard all day, while thousands are owed, holds nobody up.
+    if (this.#ended.size < endedMax) this.#ended.add(subject)
+    this.#look ??= this.#owner.clock.after(lookMs, () => {
+      this.#look = null
+      const patterns = [...this.#ended]
+      this.#ended.clear()
+      this.#lookAt(patterns)
+    })
   }
 
   close(): void {
     this.#timer?.cancel()
     this.#timer = null
+    this.#look?.cancel()
+    this.#look = null
+    this.#ended.clear()
     if (this.#subscription !== null) this.account.unsubscribe(this.#subscription)
     this.#subscription = null
     this.open.clear()
     this.awaited.clear()
+  }
+
+  #lookAt(patterns: readonly string[]): void {
+    for (const reply of [...this.awaited.keys()]) {
+      if (patterns.some(pattern => matches(pattern, reply))) this.#unwanted(reply)
+    }
   }
 
   #unwanted(reply: string): void {
