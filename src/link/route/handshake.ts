@@ -28,6 +28,8 @@ export interface PeerInfo {
   readonly isLameDuck: boolean
   /** It knows LS+ and LMSG. */
   readonly knowsLeafs: boolean
+  /** It knows the cluster in LS-; servers before 2.10.23 do not. */
+  readonly knowsLeafsGone: boolean
   readonly imports: SubjectLists | null
   readonly exports: SubjectLists | null
   /** As it came, to be passed on. */
@@ -56,6 +58,7 @@ export function readPeerInfo(json: string): PeerInfo | null {
     ip: text('ip'),
     isLameDuck: fields.ldm === true,
     knowsLeafs: fields.lnoc === true,
+    knowsLeafsGone: fields.lnocu === true,
     imports: listsOf(fields.import),
     exports: listsOf(fields.export),
     fields,

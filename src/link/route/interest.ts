@@ -111,13 +111,24 @@ export function keyOf(account: string, subject: string, queue: string, origin: s
   return origin === '' ? key : `${key}  ${origin}`
 }
 
-export function plusLine({ account, subject, queue, origin, count }: Wanted): string {
-  const verb = origin === '' ? 'RS+' : `LS+ ${origin}`
+/** What the peer knows of leaf nodes. */
+export interface LeafKnowledge {
+  readonly knowsLeafs: boolean
+  readonly knowsLeafsGone: boolean
+}
+
+export function plusLine(wanted: Wanted, peer: LeafKnowledge): string {
+  const { account, subject, queue, origin, count } = wanted
+  const verb = origin === '' || !peer.knowsLeafs ? 'RS+' : `LS+ ${origin}`
   const members = queue === '' ? '' : ` ${queue} ${count}`
   return `${verb} ${account} ${subject}${members}\r\n`
 }
 
-export function minusLine({ account, subject, queue, origin }: Wanted): string {
-  const verb = origin === '' ? 'RS-' : `LS- ${origin}`
-  return `${verb} ${account} ${subject}${queue === '' ? '' : ` ${queue}`}\r\n`
+export function minusLine(
+  { account, subject, queue, origin }: Wanted,
+  peer: LeafKnowledge,
+): string {
+  const end = `${account} ${subject}${queue === '' ? '' : ` ${queue}`}\r\n`
+  if (origin === '' || !peer.knowsLeafs) return `RS- ${end}`
+  return peer.knowsLeafsGone ? `LS- ${origin} ${end}` : `LS- ${end}`
 }

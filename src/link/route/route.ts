@@ -346,6 +346,8 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
   }
 
   violation(error: wireErrors.WireError): void {
+    // Nobody in particular has no message to be too large.
+    if (error === wireErrors.payloadTooLarge && !this.#mayTalk()) return
     if (error.text !== '') this.#sendError(error.text)
     if (error.closes) this.close(error.reason)
   }
@@ -359,10 +361,11 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
 
   /** Our interest changed. */
   tell(wanted: Wanted, isWanted: boolean): void {
-    if (this.#state.is !== 'open') return
-    if (!isWanted) return this.#outbox.appendText(minusLine(wanted))
+    const { peer } = this
+    if (this.#state.is !== 'open' || peer === null) return
+    if (!isWanted) return this.#outbox.appendText(minusLine(wanted, peer))
     const { account, subject, queue } = wanted
-    if (this.border.mayAsk(account, subject, queue)) this.#outbox.appendText(plusLine(wanted))
+    if (this.border.mayAsk(account, subject, queue)) this.#outbox.appendText(plusLine(wanted, peer))
   }
 
   /** Permissions changed here or there: what may cross is told and asked anew. */
