@@ -1,9 +1,7 @@
-import { newLeafRoom } from '../../src/server/leafnodes.ts'
-import { RouteRoom } from '../../src/server/routes.ts'
 import { startHub } from '../support/hub.ts'
 import type { NatsVersion } from '../support/peers.ts'
 import { freePort, isListening } from '../support/ports.ts'
-import { startServer } from '../support/server.ts'
+import { startRouteDoor } from '../support/route-door.ts'
 import { spec } from '../support/spec.ts'
 import { nameless, type RouteTalk } from './route-peers.ts'
 import { routeRuleTalks } from './route-rules.ts'
@@ -19,33 +17,11 @@ function blockOf({ cluster = '' }: RouteTalk, port: number): string {
 spec('route talk', it => {
   for (const talk of routeTalks) {
     it(talk.name, async () => {
-      const leafs = 'leafnodes { listen: "127.0.0.1:-1" }'
-      const server = await startServer(`${blockOf(talk, -1)}\n${leafs}\n${talk.config ?? ''}`)
-      const { cluster: options } = server.options
-      if (options === null) throw new Error('no cluster')
-      const room = new RouteRoom({
-        server,
-        options,
-        webSocketUrls: () => [],
-        hasStore: () => false,
-      })
-      server.cluster = room
-      server.observers.add(room)
-      const leafRoom = newLeafRoom(server, null, false)
+      const door = await startRouteDoor(`${blockOf(talk, -1)}\n${talk.config ?? ''}`)
       try {
-        await room.start()
-        await leafRoom.listener?.start()
-        leafRoom.nodes.start()
-        await talk.run({
-          route: room.address?.port ?? 0,
-          client: server.address.port,
-          leaf: leafRoom.listener?.address?.port ?? 0,
-        })
+        await talk.run(door)
       } finally {
-        leafRoom.listener?.close()
-        leafRoom.nodes.close()
-        room.close()
-        server.close()
+        door.close()
       }
     })
   }
