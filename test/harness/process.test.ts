@@ -11,6 +11,7 @@ import { scratch } from '../support/directory.ts'
 import { install, natsServer, natsServerVersion, program } from '../support/peers.ts'
 import { freePorts, isListening } from '../support/ports.ts'
 import { start } from '../support/process.ts'
+import { failure } from '../support/failure.ts'
 import { spec } from '../support/spec.ts'
 import { dial } from '../support/talk.ts'
 
@@ -23,15 +24,6 @@ function isAlive(pid: number): boolean {
   } catch {
     return false
   }
-}
-
-async function failure(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-  } catch (error) {
-    return (error as Error).message
-  }
-  throw new Error('it did not fail')
 }
 
 spec('started programs', it => {

@@ -3,6 +3,7 @@
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
 import * as assert from 'uvu/assert'
 import { startHub } from '../support/hub.ts'
+import { failure } from '../support/failure.ts'
 import { spec } from '../support/spec.ts'
 import { dial, dialClient } from '../support/talk.ts'
 
@@ -14,15 +15,6 @@ async function serve(
     server.listen(0, '127.0.0.1', () => resolve())
   })
   return { port: (server.address() as AddressInfo).port, server }
-}
-
-async function failure(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-  } catch (error) {
-    return (error as Error).message
-  }
-  throw new Error('it did not fail')
 }
 
 spec('talk', it => {

@@ -1,10 +1,8 @@
 // The consumer verbs of the JetStream API, word for word beside nats-server 2.10: creating in all
 // three forms, defaults, refusals, updates, names, lists, infos, deleting.
 
-import { type NatsConnection, connect } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
-import { type Broker, startBroker } from '../store/broker.ts'
-import { type Hub, startHub } from '../support/hub.ts'
+import { pairFor } from '../support/pair.ts'
 import { spec } from '../support/spec.ts'
 import { type Say, ask } from './jetstream-talk.ts'
 
@@ -177,28 +175,15 @@ const silent: readonly Say[] = [
 ]
 
 spec('consumer api beside nats-server 2.10', (it, hooks) => {
-  let hub: Hub
-  let broker: Broker
-  let theirs: NatsConnection
-  let ours: NatsConnection
-
-  hooks.before(async () => {
-    hub = await startHub({ version: '2.10', jetstream: true })
-    broker = await startBroker()
-    theirs = await connect({ servers: hub.url })
-    ours = await connect({ servers: broker.url })
-  })
-  hooks.after(async () => {
-    await theirs?.close()
-    await ours?.close()
-    await broker?.close()
-    await hub?.stop()
-  })
+  const pair = pairFor(hooks)
 
   const converse = async (says: readonly Say[], quiet = false): Promise<void> => {
     const differences: string[] = []
     for (const say of says) {
-      const [expected, actual] = await Promise.all([ask(theirs, say, quiet), ask(ours, say, quiet)])
+      const [expected, actual] = await Promise.all([
+        ask(pair.theirs, say, quiet),
+        ask(pair.ours, say, quiet),
+      ])
       if (actual === expected) continue
       differences.push(`${JSON.stringify(say)}\n  theirs ${expected}\n  ours   ${actual}`)
     }

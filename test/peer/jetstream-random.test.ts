@@ -7,10 +7,8 @@
 // (there it counts a sequence 0), roll-ups at a limit (there the limit comes first, although the
 // roll-up makes room), discard new at a byte limit (there a message's overhead is not counted).
 
-import { connect, type NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
-import { type Broker, startBroker } from '../store/broker.ts'
-import { type Hub, startHub } from '../support/hub.ts'
+import { pairFor } from '../support/pair.ts'
 import { spec } from '../support/spec.ts'
 import { ask, type Say } from './jetstream-talk.ts'
 
@@ -88,22 +86,7 @@ function step(name: string, next: () => number, lastSeq: number, roads: Roads): 
 }
 
 spec('a random walk beside nats-server 2.10', (it, hooks) => {
-  let hub: Hub
-  let broker: Broker
-  let theirs: NatsConnection
-  let ours: NatsConnection
-
-  hooks.before(async () => {
-    hub = await startHub({ version: '2.10', jetstream: true })
-    broker = await startBroker()
-    theirs = await connect({ servers: hub.url })
-    ours = await connect({ servers: broker.url })
-  })
-  hooks.after(async () => {
-    for (const nc of [theirs, ours]) await nc?.close()
-    await broker?.close()
-    await hub?.stop()
-  })
+  const pair = pairFor(hooks)
 
   for (const [at, config] of configs.entries()) {
     it(`goes the same way with ${JSON.stringify(config)}`, async () => {
@@ -118,7 +101,7 @@ spec('a random walk beside nats-server 2.10', (it, hooks) => {
       }
       let lastSeq = 0
       const both = async (say: Say): Promise<void> => {
-        const [expected, actual] = await Promise.all([ask(theirs, say), ask(ours, say)])
+        const [expected, actual] = await Promise.all([ask(pair.theirs, say), ask(pair.ours, say)])
         const seq = /"seq":(\d+)/.exec(expected)?.[1]
         if (!say[0].startsWith('$JS') && seq) lastSeq = Math.max(lastSeq, Number(seq))
         walked.push(JSON.stringify(say))

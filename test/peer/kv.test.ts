@@ -3,10 +3,9 @@
 
 import { type Bucket, type KV, Kvm } from '@nats-io/kv'
 import { Objm } from '@nats-io/obj'
-import { connect, type NatsConnection } from '@nats-io/transport-node'
+import type { NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
-import { type Broker, startBroker } from '../store/broker.ts'
-import { type Hub, startHub } from '../support/hub.ts'
+import { pairFor } from '../support/pair.ts'
 import { spec } from '../support/spec.ts'
 
 type Scenario = (nc: NatsConnection) => Promise<void>
@@ -119,26 +118,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
 }
 
 spec('key-value and object stores', (it, hooks) => {
-  let hub: Hub
-  let broker: Broker
-  let theirs: NatsConnection
-  let ours: NatsConnection
-
-  hooks.before(async () => {
-    hub = await startHub({ version: '2.10', jetstream: true })
-    broker = await startBroker()
-    theirs = await connect({ servers: hub.url })
-    ours = await connect({ servers: broker.url })
-  })
-  hooks.after(async () => {
-    await theirs?.close()
-    await ours?.close()
-    await broker?.close()
-    await hub?.stop()
-  })
+  const pair = pairFor(hooks)
 
   for (const [name, scenario] of Object.entries(scenarios)) {
-    it(`nats-server ${name}`, () => scenario(theirs))
-    it(`we ${name}`, () => scenario(ours))
+    it(`nats-server ${name}`, () => scenario(pair.theirs))
+    it(`we ${name}`, () => scenario(pair.ours))
   }
 })

@@ -12,7 +12,7 @@ import { connectAsync } from 'mqtt'
 import { connect as connectOld, nkeyAuthenticator as oldNkey } from 'nats'
 import * as assert from 'uvu/assert'
 import { createNKey } from '../../src/account/nkey.ts'
-import { type Edge, startEdge } from '../support/edge.ts'
+import { type Edge, withEdge } from '../support/edge.ts'
 import { spec } from '../support/spec.ts'
 
 const programsMsMax = 60_000
@@ -44,15 +44,6 @@ async function mayMqtt(edge: Edge, username: string, password: string): Promise<
   }
 }
 
-async function using(conf: string, test: (edge: Edge) => Promise<void>): Promise<void> {
-  const edge = await startEdge({ conf, jetstream: true, mqtt: true, monitor: true })
-  try {
-    await test(edge)
-  } finally {
-    await edge.stop()
-  }
-}
-
 spec('logins of official clients', it => {
   it(
     'by user, hash and nkey',
@@ -62,7 +53,7 @@ spec('logins of official clients', it => {
       { user: hashed, password: "${hash('pw')}" }
       { nkey: ${key.publicKey} }
     ] }`
-      return using(conf, async edge => {
+      return withEdge(conf, async edge => {
         for (const user of ['plain', 'hashed']) {
           assert.ok(await may(edge, usernamePasswordAuthenticator(user, 'pw')), user)
           assert.not.ok(await may(edge, usernamePasswordAuthenticator(user, 'no')), user)
@@ -94,7 +85,7 @@ spec('logins of official clients', it => {
   it(
     'by a hashed token',
     () =>
-      using(`authorization { token: "${hash('t0k')}" }`, async edge => {
+      withEdge(`authorization { token: "${hash('t0k')}" }`, async edge => {
         assert.ok(await may(edge, tokenAuthenticator('t0k')))
         assert.not.ok(await may(edge, tokenAuthenticator('t0')))
         assert.not.ok(await may(edge))

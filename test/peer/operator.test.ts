@@ -14,7 +14,7 @@ import { connect as connectOld, credsAuthenticator as oldCreds } from 'nats'
 import * as assert from 'uvu/assert'
 import { createNKey } from '../../src/account/nkey.ts'
 import { scratch } from '../support/directory.ts'
-import { type Edge, startEdge } from '../support/edge.ts'
+import { type Edge, withEdge } from '../support/edge.ts'
 import { newAccount, operatorJwt, type TestUser } from '../support/jwt.ts'
 import { spec } from '../support/spec.ts'
 
@@ -53,20 +53,11 @@ const confOf = (dir: string) =>
     `resolver_preload { ${system.publicKey}: "${system.jwt()}" }`,
   ].join('\n')
 
-async function using(conf: string, test: (edge: Edge) => Promise<void>): Promise<void> {
-  const edge = await startEdge({ conf, jetstream: true, mqtt: true, monitor: true })
-  try {
-    await test(edge)
-  } finally {
-    await edge.stop()
-  }
-}
-
 spec('operator mode of the program', it => {
   it(
     'lets official clients in with creds and with a JWT',
     () =>
-      using(confOf(scratch('jwts')), async edge => {
+      withEdge(confOf(scratch('jwts')), async edge => {
         const account = newAccount(operator, 'A')
         await push(edge, account.jwt())
         const user = account.user()
@@ -101,7 +92,7 @@ spec('operator mode of the program', it => {
   it(
     'gives streams to accounts whose JWT grants them, also after a restart',
     () =>
-      using(confOf(scratch('jwts')), async edge => {
+      withEdge(confOf(scratch('jwts')), async edge => {
         const account = newAccount(operator, 'A')
         await push(edge, account.jwt())
         let client = await login(edge.url, account.user())
@@ -139,7 +130,7 @@ spec('operator mode of the program', it => {
   it(
     'takes the JWT of MQTT clients as their password, and cuts them off',
     () =>
-      using(confOf(scratch('jwts')), async edge => {
+      withEdge(confOf(scratch('jwts')), async edge => {
         const account = newAccount(operator, 'A')
         await push(edge, account.jwt())
         const mqtt = (password: string) =>
@@ -188,7 +179,7 @@ spec('operator mode of the program', it => {
   it(
     'shows accounts, users and operators to monitoring',
     () =>
-      using(confOf(scratch('jwts')), async edge => {
+      withEdge(confOf(scratch('jwts')), async edge => {
         const account = newAccount(operator, 'A')
         const revoked = account.user()
         const jwt = account.jwt({ tags: ['t'], revocations: { [revoked.publicKey]: 5 } })
@@ -231,7 +222,7 @@ spec('operator mode of the program', it => {
         [...base, `resolver_preload { ${system.publicKey}: "${system.jwt()}"`, ...jwts, '}'].join(
           '\n',
         )
-      await using(conf([]), async edge => {
+      await withEdge(conf([]), async edge => {
         const config = readFileSync(edge.conf, 'utf8')
         const head = config.slice(0, config.indexOf('operator:'))
         const reload = async (text: string, line: RegExp) => {

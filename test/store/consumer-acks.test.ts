@@ -5,18 +5,9 @@ import { ackPendingMax } from '../../edge/store/consumer/consumer.ts'
 import { FakeClock } from '../../src/base/clock.ts'
 import { scratch } from '../support/directory.ts'
 import { spec } from '../support/spec.ts'
-import { ConsumerBench, type Got, type Inbox, figures } from './consumer-bench.ts'
+import { ConsumerBench, type Got, type Inbox, figures, withBench } from './consumer-bench.ts'
 
 const msNs = 1e6
-
-async function withBench(run: (bench: ConsumerBench) => Promise<void>): Promise<void> {
-  const bench = await new ConsumerBench().start()
-  try {
-    await run(bench)
-  } finally {
-    await bench.close()
-  }
-}
 
 /** Stream S with `count` messages, consumer c, all of them pulled. */
 async function delivered(

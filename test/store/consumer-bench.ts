@@ -14,6 +14,7 @@ import { Turn } from '../../src/base/turn.ts'
 import { headersOf, newSubscription, payloadOf, post } from '../../src/broker/post.ts'
 import type { Message, Origin, Subscription } from '../../src/message.ts'
 import { scratch } from '../support/directory.ts'
+import { streamConfig } from './support.ts'
 
 const client: Origin = { kind: 'client', sink: null, echo: true, permissions: null }
 const nothing = Buffer.alloc(0)
@@ -83,7 +84,7 @@ export class ConsumerBench {
   }
 
   stream(name: string, config: Partial<StreamConfig> = {}): Stream {
-    const stream = this.store.create('$G', { ...streamDefaults, name, ...config })
+    const stream = this.store.create('$G', streamConfig({ name, subjects: ['>'], ...config }))
     if (isApiError(stream as object)) throw new Error(JSON.stringify(stream))
     this.consumers.attach(this.jetstream, stream as Stream)
     return stream as Stream
@@ -191,6 +192,15 @@ export class ConsumerBench {
   }
 }
 
+export async function withBench(run: (bench: ConsumerBench) => Promise<void>): Promise<void> {
+  const bench = await new ConsumerBench().start()
+  try {
+    await run(bench)
+  } finally {
+    await bench.close()
+  }
+}
+
 export interface Info {
   readonly delivered: { readonly consumer_seq: number; readonly stream_seq: number }
   readonly ack_floor: { readonly consumer_seq: number; readonly stream_seq: number }
@@ -228,29 +238,4 @@ function textOf({ subject, reply, headers, payload }: Got): string {
   const ack = reply.replace(/^\$JS\.ACK\.(\S+)\.\d{16,}\.(\d+)$/, '$1.T.$2')
   const head = headers.trimEnd().replaceAll('\r\n', '; ')
   return [subject, ack, `${head}|${payload}`].filter(part => part !== '').join(' ')
-}
-
-const streamDefaults: StreamConfig = {
-  name: '',
-  subjects: ['>'],
-  retention: 'limits',
-  max_consumers: -1,
-  max_msgs: -1,
-  max_bytes: -1,
-  max_age: 0,
-  max_msgs_per_subject: -1,
-  max_msg_size: -1,
-  discard: 'old',
-  storage: 'file',
-  num_replicas: 1,
-  duplicate_window: 120e9,
-  compression: 'none',
-  allow_direct: false,
-  mirror_direct: false,
-  sealed: false,
-  deny_delete: false,
-  deny_purge: false,
-  allow_rollup_hdrs: false,
-  consumer_limits: {},
-  allow_msg_ttl: false,
 }

@@ -2,18 +2,9 @@
 
 import * as assert from 'uvu/assert'
 import { spec } from '../support/spec.ts'
-import { ConsumerBench, figures } from './consumer-bench.ts'
+import { figures, withBench } from './consumer-bench.ts'
 
 const msNs = 1e6
-
-async function withBench(run: (bench: ConsumerBench) => Promise<void>): Promise<void> {
-  const bench = await new ConsumerBench().start()
-  try {
-    await run(bench)
-  } finally {
-    await bench.close()
-  }
-}
 
 spec('pull consumers', it => {
   it('deliver under the stored subject, with an ack reply that counts', () =>

@@ -4,18 +4,9 @@
 import * as assert from 'uvu/assert'
 import { newSubscription } from '../../src/broker/post.ts'
 import { spec } from '../support/spec.ts'
-import { ConsumerBench, figures } from './consumer-bench.ts'
+import { figures, withBench } from './consumer-bench.ts'
 
 const msNs = 1e6
-
-async function withBench(run: (bench: ConsumerBench) => Promise<void>): Promise<void> {
-  const bench = await new ConsumerBench().start()
-  try {
-    await run(bench)
-  } finally {
-    await bench.close()
-  }
-}
 
 const push = { deliver_subject: 'd', ack_policy: 'none' }
 const beatOf = (consumer: number, stream: number, more = ''): string =>

@@ -46,6 +46,16 @@ export interface Edge {
   restart(signal?: NodeJS.Signals): Promise<void>
 }
 
+/** With JetStream, MQTT and monitoring; gone afterwards, whatever happens. */
+export async function withEdge(conf: string, test: (edge: Edge) => Promise<void>): Promise<void> {
+  const edge = await startEdge({ conf, jetstream: true, mqtt: true, monitor: true })
+  try {
+    await test(edge)
+  } finally {
+    await edge.stop()
+  }
+}
+
 export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const dir = scratch('edge')
   const port = await freePort()
