@@ -275,10 +275,14 @@ export class Store implements Participant {
       const key = keyOf(String(row[1]), String(row[2]))
       there.add(key)
       const known = this.#streams.get(key)
-      if (known) {
+      // Not one that took the place of another in the same group.
+      if (known && known.id === Number(row[0]) && known.createdUs === Number(row[3])) {
         known.config = JSON.parse(String(row[4])) as StreamConfig
         known.undone()
-      } else this.#load(vault, row)
+      } else {
+        known?.close()
+        this.#load(vault, row)
+      }
     }
     for (const [key, stream] of this.#streams) {
       if (stream.config.storage !== 'file' || there.has(key)) continue

@@ -1,8 +1,7 @@
 // A stream on SQLite: appending, removing, and what a group writes.
 //
-// RAM holds the state (a few numbers), the rows that gather until the next group (bounded by the
-// commit's queue), the sequences removed since, a bounded cache of subjects and the bounded window
-// of message ids: constant, whatever the stream holds.
+// RAM holds the state (a few numbers), the rows that gather for the next group (bounded by the
+// commit's queue), what was removed since, bounded caches of subjects and of message ids.
 //
 // A group of appends writes message rows and nothing else, one page instead of three: state and
 // counts follow after uncountedMax messages, with a removal somebody waits for, and at the end. A
@@ -373,6 +372,7 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   undone(): void {
+    if (this.#closed) return // the store has made another stream of its rows
     this.#waiting.clear(this.lastSeq + 1)
     this.removed.clear()
     this.interned.forget()
