@@ -227,6 +227,24 @@ spec('leaf door', it => {
     }
   })
 
+  it('does not ask a callout service again who was let in, as clients are not', async () => {
+    const door = await openDoor('', 'authorization { user: a, password: pw }')
+    let asked = 0
+    const admitted = { user: 'a', account: '$G', permissions: null, isDelegated: true } as const
+    const callout = { decide: async () => (asked++ === 0 ? admitted : null) }
+    door.server.authorization = { ...door.server.authorization, callout }
+    try {
+      const spoke = await join(door.port, 'spoke')
+      await settle(spoke)
+      door.room.reload(door.server.options.leafnodes)
+      await settle(spoke)
+      assert.is(asked, 1)
+      spoke.close()
+    } finally {
+      door.close()
+    }
+  })
+
   it('dials what a reload brings, hangs up what it takes, leaves the rest', async () => {
     const first = await openDoor()
     const second = await openDoor()
