@@ -70,19 +70,31 @@ function nameOf(name: string): string {
 
 /** OpenSSL's list of curves; throws when nothing of it is there. */
 export function curveList(names: readonly string[]): string {
-  const { createSecureContext } = process.getBuiltinModule('node:tls')
-  const found = names
-    .map(name => curves.get(name) ?? name)
-    .filter(ecdhCurve => {
-      try {
-        createSecureContext({ ecdhCurve })
-        return true
-      } catch {
-        return false
-      }
-    })
+  const found = names.map(name => curves.get(name) ?? name).filter(isCurve)
   if (found.length === 0) {
     throw new Error(`none of the curve_preferences is known here: ${names.join(', ')}`)
   }
   return found.join(':')
+}
+
+function isCurve(ecdhCurve: string): boolean {
+  try {
+    process.getBuiltinModule('node:tls').createSecureContext({ ecdhCurve })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Of the names above those that this OpenSSL has, as a config writes them. */
+export function namesHere(): { good: string[]; insecure: string[]; curves: string[] } {
+  const known = new Set(process.getBuiltinModule('node:tls').getCiphers())
+  const here = [...cipherSuites].filter(([, { name }]) => known.has(name.toLowerCase()))
+  const namesOf = (isInsecure: boolean) =>
+    here.filter(([, suite]) => suite.isInsecure === isInsecure).map(([name]) => name)
+  return {
+    good: namesOf(false),
+    insecure: namesOf(true),
+    curves: [...curves].filter(([, name]) => isCurve(name)).map(([name]) => name),
+  }
 }

@@ -38,7 +38,7 @@ export function readCommand<B extends typeof serverBlock & Block, O extends Serv
   const word = words[0]?.toLowerCase()
   if (flags.version || word === 'version') return printed(versionText(parts.productVersion))
   if (flags.help || word === 'help') return printed(helpText())
-  if (flags.helpTls) return printed(tlsHelpText)
+  if (flags.helpTls) return printed(tlsHelpText())
   if (word !== undefined) return failed(`unrecognized command: "${words[0]}"`)
   if (flags.signal) return signalled(flags.signal, parts.signal ?? sendSignal)
   if (flags.test && flags.config === undefined) {

@@ -1,5 +1,6 @@
 // What -h, -v and --help_tls print.
 
+import { namesHere } from '../link/tls-names.ts'
 import { type FlagRow, flagGroups, flagRows } from './flags.ts'
 import { protocolVersion } from './version.ts'
 
@@ -20,19 +21,43 @@ export function versionText(productVersion: string): string {
   return `nats-server: v${protocolVersion}\nnats-edge: v${productVersion}\n`
 }
 
-export const tlsHelpText = `
-TLS of clients is configured in a tls block of the configuration file:
+/** The lists are what the OpenSSL that runs us really takes. */
+export function tlsHelpText(): string {
+  const { good, insecure, curves } = namesHere()
+  const list = (names: readonly string[]) => names.map(name => `    ${name}\n`).join('')
+  return `${tlsText}
+Available cipher suites include (those of TLS 1.3 are always on):
+${list(good)}
+With allow_insecure_cipher_suites also:
+${list(insecure)}
+Available curve preferences include:
+${list(curves)}`
+}
+
+const tlsText = `
+TLS configuration is specified in the tls section of a configuration file:
+
+e.g.
 
     tls {
-        cert_file: "/etc/nats-edge/cert.pem"
-        key_file:  "/etc/nats-edge/key.pem"
-        ca_file:   "/etc/nats-edge/ca.pem"   # who may sign client certificates
-        verify:    true                      # demand one
-        timeout:   2                         # seconds for the handshake
-        min_version: "1.2"                   # or "1.3"
+        cert_file:   "/etc/nats-edge/cert.pem"
+        key_file:    "/etc/nats-edge/key.pem"
+        ca_file:     "/etc/nats-edge/ca.pem"   # who may sign client certificates
+        verify:      true                      # demand one
+        timeout:     2                         # seconds for the handshake
+        min_version: "1.2"                     # or "1.3"
+
+        cipher_suites: [
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+        ]
+        curve_preferences: [
+            "X25519",
+            "CurveP256"
+        ]
     }
 
-The same block in an entry of leafnodes.remotes is the TLS towards the hub.
+The same section in an entry of leafnodes.remotes is the TLS towards the hub.
 `
 
 function helpLines({ names, value, about }: FlagRow): string[] {
