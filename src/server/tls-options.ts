@@ -139,7 +139,11 @@ export const tlsResolverRow = {
   type: 'block',
   block: {
     ...tlsRemoteBlock,
-    certs: { type: 'unsupported', about: 'One certificate only: use cert_file and key_file.' },
+    certs: {
+      type: 'unsupported',
+      aliases: ['certificates'],
+      about: 'One certificate only: use cert_file and key_file.',
+    },
     cipher_suites: { type: 'unsupported', about: "Node's own list of suites counts." },
     curve_preferences: { type: 'unsupported', about: "Node's own list of curves counts." },
     pinned_certs: { type: 'unsupported', about: 'Certificates are checked against ca_file.' },

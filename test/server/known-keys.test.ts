@@ -3,6 +3,8 @@
 
 import * as assert from 'uvu/assert'
 import { edgeBlock } from '../../edge/options.ts'
+import { checkConfig, formatProblem } from '../../src/server/check.ts'
+import { parseConfText } from '../../src/server/conf.ts'
 import type { Block } from '../../src/server/option.ts'
 import { spec } from '../support/spec.ts'
 
@@ -79,6 +81,41 @@ const keys: Readonly<Record<string, string>> = {
     consumer_inactive_threshold/consumer_auto_cleanup reject_qos2_publish
     downgrade_qos2_subscribe`,
   'mqtt.tls': tls,
+  'jetstream.limits': `
+    max_ack_pending max_ha_assets max_request_batch duplicate_window batch`,
+  'authorization.auth_callout': `
+    issuer account/acc auth_users/users xkey/key allowed_accounts`,
+  'cluster.authorization': 'user/username pass/password timeout',
+  'cluster.tls': tls,
+  accounts: `
+    nkey users default_permissions exports imports jetstream mappings/maps limits
+    msg_trace/trace_dest`,
+  'accounts.users': `
+    nkey user/username pass/password permission/permissions/authorization
+    allowed_connection_types/connection_types/clients proxy_required`,
+  'accounts.limits': `
+    max_connections/max_conn max_subscriptions/max_subs max_payload/max_pay
+    max_leafnodes/max_leafs`,
+  'accounts.exports': `
+    stream service response/response_type
+    threshold/response_threshold/response_max_time/response_time accounts latency
+    account_token_position allow_trace`,
+  'accounts.imports': 'stream service prefix to share allow_trace',
+  'accounts.mappings': 'dest/destination weight cluster',
+  'leafnodes.remotes.proxy': 'url username/user password/pass timeout',
+  resolver_tls: tls,
+}
+
+/** Of a gateway none has a meaning here: the block as a whole is refused. */
+const gateway = `
+  name: x, listen: "a:1", port: 1, host: a, net: a, authorization: { user: u }, tls: {},
+  advertise: x, connect_retries: 1, connect_backoff: true, gateways: [], reject_unknown: true,
+  reject_unknown_cluster: true, write_deadline: "1s", write_timeout: close`
+
+function errorsOf(text: string): readonly string[] {
+  const parsed = parseConfText(text, { env: {}, read: path => new Error(path) }, 'f')
+  assert.ok(parsed.is === 'parsed', text)
+  return checkConfig(parsed.root, edgeBlock).errors.map(formatProblem)
 }
 
 function blockAt(path: string): Block {
@@ -108,4 +145,25 @@ spec('keys of nats-server', it => {
       assert.equal(missing, [])
     })
   }
+
+  it('are refused as one in gateway, where it stands', () => {
+    for (const text of [`gateway { ${gateway} }`, 'gateway { nope: 1 }', 'gateway: 5']) {
+      const [error, ...more] = errorsOf(`debug: true\n${text}`)
+      assert.match(error ?? '', /^f:2:1: "gateway" is not supported by nats-edge: /)
+      assert.equal(more, [])
+    }
+  })
+
+  it('are told apart from others in exports and imports', () => {
+    for (const [rule, key] of [
+      ['exports: [{ stream: a, nope: 1 }]', 'nope'],
+      ['exports: [{ service: a, prefix: b }]', 'prefix'],
+      ['imports: [{ stream: { account: B, subject: a }, latency: b }]', 'latency'],
+      ['imports: [{ service: { account: B, subject: a }, weight: 1 }]', 'weight'],
+    ] as const) {
+      const errors = errorsOf(`accounts { B {}, A {\n${rule} } }`)
+      const found = errors.some(one => /^f:2:\d+: /.test(one) && one.includes(`"${key}"`))
+      assert.ok(found, `${rule}: ${errors.join('; ')}`)
+    }
+  })
 })
