@@ -146,17 +146,26 @@ function defaultsOf(block: Block): unknown {
 
 function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>): Problem[] {
   const found: Problem[] = []
-  const add = (name: string, text: string) => {
-    found.push({ place: places.get(name) ?? { file: '', line: 1, column: 1 }, text })
+  // Where the first of them stands that is in the file: a rule is between several.
+  const add = (name: string, text: string, ...others: readonly string[]) => {
+    const named = [name, ...others].find(one => places.has(one)) ?? name
+    found.push({ place: places.get(named) ?? noPlace, text })
   }
   const { http, https } = options
-  for (const port of [options.port, http?.port ?? 0, https?.port ?? 0]) {
-    if (port < -1 || port > 65_535) add('port', `port ${port} is out of range`)
+  const ports = { port: options.port, http_port: http?.port, https_port: https?.port }
+  for (const [name, port = 0] of Object.entries(ports)) {
+    if (port < -1 || port > 65_535) add(name, `port ${port} is out of range`)
   }
   if (http !== null && https !== null) {
-    add('https', `can't specify both HTTP (${http.port}) and HTTPs (${https.port}) ports`)
+    add(
+      'https',
+      `can't specify both HTTP (${http.port}) and HTTPs (${https.port}) ports`,
+      'https_port',
+    )
   }
-  if (https !== null && options.tls === null) add('https', 'TLS cert and key required for HTTPS')
+  if (https !== null && options.tls === null) {
+    add('https', 'TLS cert and key required for HTTPS', 'https_port')
+  }
   if (options.prof_port < -1 || options.prof_port > 65_535) {
     add('prof_port', `port ${options.prof_port} is out of range`)
   }
@@ -165,7 +174,7 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
   const { max_payload, max_pending, server_name, tls, authorization, no_auth_user } = options
   if (max_payload > max_pending) {
     const text = `max_payload (${max_payload}) cannot be higher than max_pending (${max_pending})`
-    add('max_payload', text)
+    add('max_payload', text, 'max_pending')
   }
   const { lame_duck_duration: duck, lame_duck_grace_period: grace } = options
   if (grace >= duck) {
@@ -173,6 +182,7 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
     add(
       'lame_duck_grace_period',
       `lame duck grace period (${short}) should be strictly lower than lame duck duration (${long})`,
+      'lame_duck_duration',
     )
   }
   if (server_name !== null && /\s/.test(server_name)) {

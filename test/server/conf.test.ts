@@ -158,27 +158,3 @@ spec('config bounds', it => {
     assert.match(String(parse(list(nodesMax - 1))), /more than \d+ values/)
   })
 })
-
-spec('config fuzz', it => {
-  const pieces = [
-    'a', 'port', ':', '=', ' ', '\n', '{', '}', '[', ']', ',', ';', '"', "'", '(', ')', '\n)\n', '#',
-    '//', '$a', '$HOME', '\\x41', '\\', '1', '-', '.5', '1.5', '2m', '1kb', '1.2.3.4:5', 'include x',
-    '2016-05-04T18:53:41Z', 'true', 'é', '\u0000', '\ufeff', '\r', '\t',
-  ] // biome-ignore format: a table
-  it('never throws and always ends', () => {
-    let state = 12345
-    const random = (n: number) => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return Math.floor((state / 2 ** 32) * n)
-    }
-    const source = files({ x: 'y: 1\n' }, { HOME: '/root' })
-    let parsed = 0
-    for (let i = 0; i < 20_000; i++) {
-      const text = Array.from({ length: random(14) }, () => pieces[random(pieces.length)]).join('')
-      const result = parseConfText(text, source, 'f')
-      if (result.is === 'parsed') parsed++
-      else assert.ok(result.problem.place.line >= 1 && result.problem.text !== '')
-    }
-    assert.ok(parsed > 500, `only ${parsed} parsed`)
-  })
-})
