@@ -31,12 +31,12 @@ export function publish(account: Account, message: Message, origin: Origin): num
   return spread(account, message, origin)
 }
 
-/** What the last subject became that a permission was asked for. */
-let refused = ''
+/** What the last subject became that was mapped. */
+let became = ''
 
-/** The subject that was just `denied`. */
-export function refusedSubject(account: Account, message: Message): string {
-  return account.mappings === null ? message.subject : refused
+/** What the subject of the message that was just published became: `denied`, or nobody listens. */
+export function mappedSubject(account: Account, message: Message): string {
+  return account.mappings === null || became === '' ? message.subject : became
 }
 
 /** Everything behind the permission and the mapping. */
@@ -91,14 +91,20 @@ function publishMapped(
   const { subject, target, match } = message
   const mapped = mappings.select(target)
   const { permissions } = origin
-  refused = mapped ?? subject
-  if (permissions !== null && !permissions.mayPublish(refused)) return denied
-  if (mapped === null) return spread(account, message, origin)
+  became = mapped ?? subject
+  if (permissions !== null && !permissions.mayPublish(became)) return denied
+  if (mapped === null) {
+    const reached = spread(account, message, origin)
+    became = subject
+    return reached
+  }
   if (mapped === '') return 0
   message.subject = mapped
   message.target = mapped
   message.match = null
   const count = spread(account, message, origin)
+  // A sink may have published meanwhile.
+  became = mapped
   message.subject = subject
   message.target = target
   message.match = match

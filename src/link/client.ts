@@ -20,7 +20,7 @@ import {
 import { ReplyPermissions } from '../account/replies.ts'
 import type { Timer } from '../base/clock.ts'
 import { newSubscription } from '../broker/post.ts'
-import { denied, publish, refusedSubject } from '../broker/publish.ts'
+import { denied, publish, mappedSubject } from '../broker/publish.ts'
 import type { LocalSink, Message, Origin, PermissionCheck, Subscription } from '../message.ts'
 import { isReservedReply, isSubject } from '../subject/subject.ts'
 import { encodeMessage, noResponders } from '../wire/encode.ts'
@@ -257,7 +257,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
       ? this.#publishVerbosely(state.account, message)
       : publish(state.account, message, this)
     if (count === denied) {
-      return this.#refuse(wireErrors.publishViolation(refusedSubject(state.account, message)))
+      return this.#refuse(wireErrors.publishViolation(mappedSubject(state.account, message)))
     }
     if (count === 0 && message.reply !== '' && this.options.noResponders) {
       this.#answerNoResponders(state.account, message)
@@ -482,7 +482,10 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   }
 
   /** Tells the requester at once that nobody listens, if it is the one that waits. */
-  #answerNoResponders({ sublist }: Account, { reply, subject }: Message): void {
+  #answerNoResponders(account: Account, message: Message): void {
+    const { sublist } = account
+    const { reply } = message
+    const subject = mappedSubject(account, message)
     const waiting = sublist.match(reply).plain.find(({ sink }) => sink === this)
     if (waiting) this.deliver(noResponders(reply, subject), waiting)
   }

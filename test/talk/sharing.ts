@@ -388,6 +388,19 @@ export const sharingTalks: readonly HeldTalk[] = [
     },
   },
   {
+    name: 'mappings: that nobody is there is said of the subject that it becomes',
+    config: accounts(account('A', 'mappings: { src: other.dst }')),
+    async run(port) {
+      const a = await join(port, 'a', 'SUB in 1\r\n')
+      a.send('PUB src in 0\r\n\r\n')
+      // 2.10 names no subject.
+      await a.expect(
+        /^HMSG in 1 (16 16\r\nNATS\/1.0 503|41 41\r\nNATS\/1.0 503\r\nNats-Subject: other.dst)\r\n\r\n\r\n/,
+      )
+      a.close()
+    },
+  },
+  {
     name: 'mappings: of the global account, at the top of the file',
     config: 'mappings { src: dst }',
     async run(port) {
