@@ -6,6 +6,7 @@
 // passed since the last. At `responsesMax` the oldest is forgotten.
 
 import type { Account } from '../account/account.ts'
+import type { PlannedImport } from '../account/sharing-plan.ts'
 import type { ExportRule } from '../account/sharing.ts'
 import { newNuid } from '../base/nuid.ts'
 import type { Clock, Timer } from '../base/clock.ts'
@@ -25,13 +26,15 @@ export interface Response {
   readonly account: Account
   readonly reply: string
   readonly export: ExportRule
+  /** The import that the request came by. */
+  readonly via: PlannedImport
   readonly isShared: boolean
   /** The answer's time is measured; null = it is not. */
   readonly measurement: Measurement | null
   sinceMs: number
 }
 
-export type EndReason = 'answered' | 'undelivered' | 'late' | 'unwanted'
+export type EndReason = 'answered' | 'undelivered' | 'late' | 'unwanted' | 'withdrawn'
 
 export interface ResponsesOwner {
   readonly clock: Clock
@@ -143,6 +146,7 @@ export class Responses implements LocalSink {
       account: this.account,
       reply,
       export: service,
+      via: response.via,
       isShared,
       measurement: null,
     })
@@ -162,6 +166,14 @@ export class Responses implements LocalSink {
       this.#ended.clear()
       this.#lookAt(patterns)
     })
+  }
+
+  /** The import is gone, or what it imported: neither way anything is owed by it. */
+  withdraw(plan: PlannedImport, other: Account): void {
+    for (const response of [...this.open.values()]) {
+      const isBetween = response.account === other && isSameService(response.via, plan)
+      if (isBetween) this.end(response, 'withdrawn')
+    }
   }
 
   close(): void {
@@ -216,4 +228,9 @@ export class Responses implements LocalSink {
     }
     if (Number.isFinite(nextMs)) this.#arm(nextMs)
   }
+}
+
+/** Its terms may be others. */
+export function isSameService(one: PlannedImport, other: PlannedImport): boolean {
+  return one.account === other.account && one.from === other.from && one.to === other.to
 }

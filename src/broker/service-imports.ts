@@ -57,6 +57,13 @@ export class ServiceImport implements LocalSink {
     this.importer.unsubscribe(this.#subscription)
   }
 
+  /** Nothing is owed by it any more, and by no other of this account. */
+  withdraw(): void {
+    const { plan, importer, exporter } = this
+    this.#host.responsesOf(exporter).withdraw(plan, importer)
+    this.#host.responsesOf(importer).withdraw(plan, exporter)
+  }
+
   deliver(message: Message, _: Subscription, origin: Origin): void {
     // The server of the cluster that it was published at has passed it on.
     if (origin.kind === 'route' || path.length >= depthMax) return notDelivered()
@@ -101,6 +108,7 @@ export class ServiceImport implements LocalSink {
       account: this.importer,
       reply,
       export: exported,
+      via: this.plan,
       isShared: rule.share,
       measurement,
     })

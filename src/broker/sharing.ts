@@ -20,7 +20,7 @@ import type { Clock } from '../base/clock.ts'
 import type { InterestWatcher, Origin, Sink, Subscription } from '../message.ts'
 import { Latency } from './latency.ts'
 import type { RequestInfo } from './request-info.ts'
-import { type EndReason, type Response, Responses } from './responses.ts'
+import { type EndReason, isSameService, type Response, Responses } from './responses.ts'
 import { type ServiceHost, ServiceImport } from './service-imports.ts'
 import { StreamImport } from './stream-imports.ts'
 
@@ -154,7 +154,7 @@ export class Sharing implements ServiceHost {
   }
 
   ended({ measurement, by }: Response, reason: EndReason): void {
-    if (measurement === null || reason === 'answered') return
+    if (measurement === null || reason === 'answered' || reason === 'withdrawn') return
     this.latency.failed(by.account, measurement, reason)
   }
 }
@@ -205,7 +205,11 @@ export class SharedAccount implements InterestWatcher {
       if (one instanceof ServiceImport) one.start()
       else for (const subscription of [...account.sublist]) this.#shadow(one, subscription)
     }
-    for (const one of kept.values()) one.close()
+    for (const one of kept.values()) {
+      one.close()
+      if (!(one instanceof ServiceImport)) continue
+      if (!services.some(plan => isSameService(plan, one.plan))) one.withdraw()
+    }
   }
 
   subscribed(subscription: Subscription): void {

@@ -2,7 +2,8 @@
 
 import * as assert from 'uvu/assert'
 import { Account } from '../../src/account/account.ts'
-import { newExport } from '../../src/account/sharing.ts'
+import type { PlannedImport } from '../../src/account/sharing-plan.ts'
+import { newExport, newImport } from '../../src/account/sharing.ts'
 import { FakeClock } from '../../src/base/clock.ts'
 import { newSubscription } from '../../src/broker/post.ts'
 import { Responses, type ResponsesOwner } from '../../src/broker/responses.ts'
@@ -24,9 +25,11 @@ function owing(count: number) {
   const [by, waiting] = [new Responses(service, owner), new Responses(asker, owner)]
   asker.sharing = { subscribed: () => {}, unsubscribed: one => waiting.unsubscribed(one) }
   const rule = newExport('service', 's')
+  const terms = { account: 'S', from: 's', to: 's', map: null, isSame: false, export: rule }
+  const via: PlannedImport = { ...terms, rule: newImport('service', 'S', 's') }
   for (let at = 1; at <= count; at++) {
     const asked = { reply: `_INBOX.${at}`, export: rule, isShared: false, measurement: null }
-    by.add({ account: asker, ...asked })
+    by.add({ account: asker, via, ...asked })
   }
   const all = newSubscription('_INBOX.>', sink)
   asker.subscribe(all)
