@@ -8,6 +8,7 @@
 //      that come back after a power cut do not wait for a hundred hashes. What is kept for that is
 //      a MAC under a key of this process, in memory only.
 //   3. Logins that nobody waits for any more are not computed.
+//   4. A thread that fails (no memory) is a refusal for who was being computed, and no more.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
@@ -111,6 +112,11 @@ export class Hashes implements HashCheck {
     })
     worker.unref()
     worker.on('message', (isRight: boolean) => this.#computed(isRight))
+    worker.on('error', () => {
+      if (this.#worker !== worker) return
+      this.#worker = null
+      this.#computed(false)
+    })
     return worker
   }
 

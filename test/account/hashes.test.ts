@@ -116,4 +116,13 @@ spec('bcrypt hashes', it => {
       assert.is(noHashes.check(hash, 'pw', yes), false)
       assert.not.ok(hashes.isRunning)
     }))
+
+  it('refuse whom the thread failed for, and the next login has another', () =>
+    using(async hashes => {
+      const broken = hashes.check(hash, null as unknown as string, yes)
+      const after = hashes.check(hash, 'pw', yes)
+      assert.is(await broken, false)
+      assert.is(await after, true)
+      assert.ok(hashes.isRunning)
+    }))
 })
