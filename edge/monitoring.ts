@@ -102,7 +102,7 @@ function accountFacts({ server, system }: MonitoredRooms, name: string): Account
 function websocketOptions({ websocket, server }: MonitoredRooms): object {
   const options = server.options.websocket
   if (websocket === null || websocket.address === null || options === null) return {}
-  const { advertise, no_auth_user, authorization, allowed_origins } = options
+  const { advertise, no_auth_user, authorization, allowed_origins, jwt_cookie, tls } = options
   const text = (name: string, value: string | null) => (value === null ? {} : { [name]: value })
   const flag = (name: string, value: boolean) => (value ? { [name]: true } : {})
   return {
@@ -110,9 +110,11 @@ function websocketOptions({ websocket, server }: MonitoredRooms): object {
     port: websocket.address.port,
     ...text('advertise', advertise),
     ...text('no_auth_user', no_auth_user),
+    ...text('jwt_cookie', jwt_cookie),
     handshake_timeout: options.handshake_timeout * 1_000_000,
     ...(authorization.timeout === null ? {} : { auth_timeout: authorization.timeout / 1000 }),
     ...flag('no_tls', options.no_tls),
+    ...(tls && tls.pinned_certs.length > 0 ? { tls_pinned_certs: tls.pinned_certs } : {}),
     ...flag('same_origin', options.same_origin),
     ...(allowed_origins.length > 0 ? { allowed_origins } : {}),
     ...flag('compression', options.compression),

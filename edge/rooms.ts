@@ -130,6 +130,8 @@ export class Rooms {
     const before = this.server.options
     this.server.reload(options)
     this.mqtt?.renewTls()
+    const ofWebSocket = options.websocket?.tls ?? null
+    this.websocket?.renewTls(renewedOptions(ofWebSocket, null, this.#parts.log))
     this.#monitor?.renewTls(renewedOptions(options.tls, null, this.#parts.log))
     if (options.cluster !== null) this.cluster?.reload(options.cluster)
     if (this.leafs !== null) this.leafs.reload(options.leafnodes)

@@ -28,6 +28,14 @@ export function newWebSocketListener(
     sameOrigin: options.same_origin,
     allowedOrigins: options.allowed_origins,
     compression: options.compression,
+    cookies: {
+      jwt: options.jwt_cookie,
+      user: options.user_cookie,
+      pass: options.pass_cookie,
+      token: options.token_cookie,
+    },
+    headers: options.headers,
+    clock: server.clock,
     handshakeMs: options.handshake_timeout,
     payloadBytesMax: max_payload,
     lineBytesMax: max_control_line,
@@ -43,8 +51,10 @@ export function newWebSocketListener(
 function contextOf(server: Server, options: WebSocketOptions, address: () => Address): LinkContext {
   const { links } = server
   const own = ownOf(options)
-  const { advertise, tls } = options
-  const isSecured = tls !== null
+  const { advertise, ping_interval: intervalMs } = options
+  const isSecured = options.tls !== null
+  let limits = links.limits
+  let shown = limits
   return {
     log: links.log,
     clock: links.clock,
@@ -53,7 +63,12 @@ function contextOf(server: Server, options: WebSocketOptions, address: () => Add
     pressure: links.pressure,
     clients: links.clients,
     get limits() {
-      return links.limits
+      if (intervalMs === null) return links.limits
+      if (limits !== links.limits || shown === limits) {
+        limits = links.limits
+        shown = { ...limits, keepalive: { ...limits.keepalive, intervalMs } }
+      }
+      return shown
     },
     get authorization() {
       return { ...server.authorization, ...own }
@@ -67,7 +82,9 @@ function contextOf(server: Server, options: WebSocketOptions, address: () => Add
     slowConsumer: client => links.slowConsumer(client),
     infoLine: (client, account) => {
       const authorization = { ...server.authorization, ...own }
-      const way = { address: address(), authorization, tls, advertise, isSecured }
+      const tls = server.options.websocket?.tls ?? options.tls
+      const isWebSocket = true
+      const way = { address: address(), authorization, tls, advertise, isSecured, isWebSocket }
       return infoLine(server.info(way), client, account)
     },
   }

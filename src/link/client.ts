@@ -303,7 +303,7 @@ export class Client implements ClientOperations, LocalSink, Origin, Peer {
   connect(json: string): void {
     const { log } = this.#context
     if (log.traceOn) traceIn(log, this, `CONNECT ${redacted(json)}`)
-    const options = readConnect(json, this.#context.limits.headersOff)
+    const options = readConnect(json, this.#context.limits.headersOff, this.#socket.carried)
     this.options = options ?? this.options
     const refused = connectViolation(options, json)
     if (options === null || refused !== null)

@@ -101,8 +101,17 @@ export const connectDefaults: ConnectOptions = {
   jwt: '',
 }
 
+/** Credentials that came with the connection; they count where CONNECT has none. */
+export type Carried = Pick<ConnectOptions, 'user' | 'pass' | 'token' | 'jwt'>
+
+const noneCarried: Carried = { user: '', pass: '', token: '', jwt: '' }
+
 /** Reads a CONNECT's JSON; null when it is no object or a field has the wrong type. */
-export function readConnect(json: string, headersOff = false): ConnectOptions | null {
+export function readConnect(
+  json: string,
+  headersOff = false,
+  carried: Carried | null = null,
+): ConnectOptions | null {
   let fields: unknown
   try {
     fields = JSON.parse(json)
@@ -117,6 +126,7 @@ export function readConnect(json: string, headersOff = false): ConnectOptions | 
   }
   const flag = (name: string, fallback: boolean) => (from[name] ?? fallback) as boolean
   const text = (name: string) => (from[name] ?? '') as string
+  const { user, pass, token, jwt } = carried ?? noneCarried
   return {
     verbose: flag('verbose', true),
     pedantic: flag('pedantic', true),
@@ -127,12 +137,12 @@ export function readConnect(json: string, headersOff = false): ConnectOptions | 
     name: text('name'),
     lang: text('lang'),
     version: text('version'),
-    user: text('user'),
-    pass: text('pass'),
-    token: text('auth_token'),
+    user: text('user') || user,
+    pass: text('pass') || pass,
+    token: text('auth_token') || token,
     nkey: text('nkey'),
     sig: text('sig'),
-    jwt: text('jwt'),
+    jwt: text('jwt') || jwt,
   }
 }
 

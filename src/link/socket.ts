@@ -3,6 +3,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Carried } from './handshake.ts'
 import type { ByteSink } from './outbox.ts'
 import { type Secured, securedOf } from './secured.ts'
 
@@ -25,6 +26,8 @@ export interface ClientSocket extends ByteSink {
   readonly secured: Secured | null
   /** The address a proxy says it forwards for, for the log; '' = none. */
   readonly forwardedFor: string
+  /** Credentials from the request that made it; absent or null = none. */
+  readonly carried?: Carried | null
   /** Starts reading. */
   open(owner: SocketOwner): void
   pause(): void

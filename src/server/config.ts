@@ -204,7 +204,10 @@ function ruleErrors(options: ServerOptions, places: ReadonlyMap<string, Place>):
     )
   }
   const isListed = (authorization?.users.length ?? 0) + accountUsers.length > 0
-  for (const text of websocketProblems(options.websocket, names, isListed)) add('websocket', text)
+  const { websocket } = options
+  for (const text of websocketProblems(websocket, names, isListed, isOperatorMode(options))) {
+    add('websocket', text)
+  }
   return found
 }
 

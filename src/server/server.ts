@@ -68,6 +68,8 @@ export interface Way {
   readonly advertise: string | null
   /** TLS was there before INFO: the client need not start it. */
   readonly isSecured?: boolean
+  /** In WebSocket frames: other servers are told with the addresses for that. */
+  readonly isWebSocket?: boolean
 }
 
 /** Totals of connections that are gone; live ones count in their own fields. */
@@ -343,7 +345,8 @@ export class Server {
   }
 
   /** What INFO says, without what is the connection's own. */
-  info({ address, authorization, isOpen, tls, advertise, isSecured }: Way): ServerInfo {
+  info(way: Way): ServerInfo {
+    const { address, authorization, isOpen, tls, isSecured } = way
     const { options } = this
     return {
       server_id: this.id,
@@ -361,7 +364,7 @@ export class Server {
       max_payload: options.max_payload,
       ...(this.#parts.jetstream ? { jetstream: true } : {}),
       ...(this.#parts.jetstream?.domain ? { domain: this.#parts.jetstream.domain } : {}),
-      ...clusterFields(this.cluster, advertise),
+      ...clusterFields(this.cluster, way),
       ...(this.#isLameDuck ? { ldm: true } : {}),
       ...(this.#xkey === '' ? {} : { xkey: this.#xkey }),
     }
@@ -448,14 +451,11 @@ export class Server {
 }
 
 /** Of INFO; a way of its own may have an address of its own. */
-function clusterFields(cluster: Cluster | null, advertise: string | null): Partial<ServerInfo> {
+function clusterFields(cluster: Cluster | null, way: Way): Partial<ServerInfo> {
+  const { advertise } = way
   if (cluster === null) return advertise ? { connect_urls: [advertise] } : {}
-  const { name, urls, webSocketUrls } = cluster
-  return {
-    cluster: name,
-    ...(urls.length === 0 ? {} : { connect_urls: urls }),
-    ...(webSocketUrls.length === 0 ? {} : { ws_connect_urls: webSocketUrls }),
-  }
+  const urls = way.isWebSocket ? cluster.webSocketUrls : cluster.urls
+  return { cluster: cluster.name, ...(urls.length === 0 ? {} : { connect_urls: urls }) }
 }
 
 /** What links need of the options. */

@@ -1,9 +1,15 @@
 // The rows of `websocket`: a listener for clients in browsers. Rule: reference section 7.2.
 
+import { goType } from './check.ts'
 import type { Block, ConfNode, Report, Values } from './option.ts'
 import { certificateProblem, tlsServerRow } from './tls-options.ts'
 
-const noCookies = { type: 'unsupported', about: 'Credentials come in CONNECT only.' } as const
+const cookie = (what: string) =>
+  ({
+    type: 'string',
+    default: null,
+    about: `Cookie with ${what}, for clients whose CONNECT has none.`,
+  }) as const
 
 const authorizationBlock = {
   user: {
@@ -43,7 +49,7 @@ export const websocketBlock = {
     default: null,
     about: 'host:port that WebSocket clients are told instead of our own address.',
   },
-  tls: { ...tlsServerRow, about: 'WebSocket over TLS: wss://.' },
+  tls: { ...tlsServerRow, reloadable: true, about: 'WebSocket over TLS: wss://.' },
   no_tls: {
     type: 'boolean',
     default: false,
@@ -84,12 +90,24 @@ export const websocketBlock = {
     default: null,
     about: 'User that a WebSocket client without credentials becomes.',
   },
-  jwt_cookie: noCookies,
-  user_cookie: noCookies,
-  pass_cookie: noCookies,
-  token_cookie: noCookies,
-  headers: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
-  ping_interval: { type: 'unsupported', about: 'A key of nats-server 2.11.' },
+  jwt_cookie: cookie("a user's JWT"),
+  user_cookie: cookie('the user name'),
+  pass_cookie: cookie('the password'),
+  token_cookie: cookie('the token'),
+  headers: {
+    type: 'custom',
+    default: [] as readonly string[],
+    defaultText: 'none',
+    read: readHeaders,
+    about: 'Headers of the answer to an upgrade: a map of names and values.',
+  },
+  ping_interval: {
+    type: 'duration',
+    default: null,
+    defaultText: "the server's",
+    min: 1,
+    about: 'How often WebSocket clients are pinged: proxies cut off who is quiet.',
+  },
 } as const satisfies Block
 
 export type WebSocketOptions = Values<typeof websocketBlock>
@@ -108,14 +126,39 @@ export function verifyWebSocket(value: WebSocketOptions, node: ConfNode, report:
   if (tls === null && !no_tls) report.error(node.place, 'websocket requires TLS configuration')
   const problem = certificateProblem(tls)
   if (problem !== null) report.error(node.place, problem)
-  if (tls !== null && tls.pinned_certs.length > 0) {
-    report.error(node.place, '"pinned_certs" is not supported by nats-edge in websocket')
-  }
   for (const origin of allowed_origins) {
     if (isOrigin(origin)) continue
     const rule = 'allowed origins must be absolute URLs with http or https scheme'
     report.error(node.place, `unable to parse allowed origin "${origin}": ${rule}`)
   }
+}
+
+const headersMax = 100
+const ownHeaders = ['host', 'content-length', 'connection', 'upgrade', 'nats-no-masking']
+
+/** Lines, as they are sent. */
+function readHeaders(node: ConfNode, report: Report): readonly string[] {
+  if (node.is !== 'map' || node.entries.size > headersMax) {
+    report.error(node.place, `error parsing headers: expected a map of at most ${headersMax}`)
+    return []
+  }
+  const lines: string[] = []
+  for (const { key, node: value, keyPlace } of node.entries.values()) {
+    const name = key.toLowerCase()
+    const wrong = `websocket: invalid header "${key}"`
+    if (ownHeaders.includes(name)) report.error(keyPlace, `${wrong} not allowed`)
+    else if (name.startsWith('sec-websocket-')) {
+      report.error(keyPlace, `${wrong}, "Sec-WebSocket-" prefix not allowed`)
+    } else if (value.is !== 'string') {
+      report.error(
+        value.place,
+        `error parsing header key ${key}: unsupported type ${goType(value)}`,
+      )
+    } else if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(key) || !/^[\t\x20-\x7e]*$/.test(value.value)) {
+      report.error(keyPlace, `${wrong}: it has characters that no header may have`)
+    } else lines.push(`${key}: ${value.value}`)
+  }
+  return lines
 }
 
 function isOrigin(text: string): boolean {
@@ -128,14 +171,20 @@ export function websocketProblems(
   websocket: WebSocketOptions | null,
   users: readonly (string | null | undefined)[],
   hasUserList: boolean,
+  isOperated: boolean,
 ): readonly string[] {
   if (websocket === null || websocketAddress(websocket) === null) return []
   const problems: string[] = []
-  const { authorization, no_auth_user } = websocket
+  const { authorization, no_auth_user, jwt_cookie } = websocket
   const clash = (what: string) =>
     `websocket authentication ${what} not compatible with presence of users/nkeys`
   if (hasUserList && authorization.user !== null) problems.push(clash('username'))
   if (hasUserList && authorization.token !== null) problems.push(clash('token'))
+  if (jwt_cookie !== null && !isOperated) {
+    const text =
+      'trusted operators or trusted keys configuration is required for JWT authentication'
+    problems.push(`${text} via cookie "${jwt_cookie}"`)
+  }
   if (no_auth_user !== null && !users.includes(no_auth_user)) {
     problems.push(
       `no_auth_user: "${no_auth_user}" not present as user or nkey in authorization block or account configuration`,

@@ -88,6 +88,7 @@ const areas: Readonly<Record<string, readonly Row[]>> = {
   'WebSocket, leaf nodes, routes': [
     ['WebSocket clients, MQTT over WebSocket', 'yes', '', 'peer/websocket.test.ts', 'serves JetStream and MQTT over WebSocket'],
     ['origins, compression, own users', 'yes', '', 'link/websocket/websocket.test.ts', 'compresses only when asked to and when the client can'],
+    ['cookies, headers, pings and certificates of WebSocket', 'yes', '', 'peer/websocket-cookies.test.ts', 'bring a JWT, and a browser publishes and subscribes with it'],
     ['leaf nodes to hubs, over WebSocket and proxies too', 'yes', '', 'peer/leaf-websocket.test.ts', 'goes through an HTTP proxy, and says when it may not'],
     ['leaf nodes that come to us', 'yes', '', leafs, 'carries messages both ways, with headers, replies and queues'],
     ['loop detection, isolation, minimum version', 'yes', '', leafs, 'finds a loop by its own subject'],

@@ -1,16 +1,19 @@
 // The WebSocket listener: HTTP requests become connections for clients, MQTT devices, leaf nodes.
 //
-// node:http, node:https and ws are loaded by start() only: a broker without WebSocket does not pay
+// node:http and ws are loaded by start() only: a broker without WebSocket does not pay
 // for them. A request is bounded in size and time, a message in size: eight payloads and a line,
 // as a client that comes back sends all it kept in one (nats-server takes as much).
 
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Socket } from 'node:net'
-import type { TLSSocketOptions } from 'node:tls'
 import type { WebSocketServer } from 'ws'
+import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Address } from '../listener.ts'
+import { secureHttp } from '../secure-http.ts'
 import type { ClientSocket } from '../socket.ts'
+import type { SecureOptions } from '../tls-files.ts'
+import { type CookieNames, carriedIn } from './cookies.ts'
 import { WebSocketSocket } from './socket.ts'
 import { forwardedFor, judgeUpgrade } from './upgrade.ts'
 
@@ -18,13 +21,18 @@ export interface WebSocketParts {
   readonly host: string
   /** -1: a random one. */
   readonly port: number
-  readonly tls: TLSSocketOptions | null
+  /** At the start; see renewTls(). */
+  readonly tls: SecureOptions | null
   readonly sameOrigin: boolean
   readonly allowedOrigins: readonly string[]
   readonly compression: boolean
+  readonly cookies: CookieNames
+  /** Of the answer to an upgrade, whole lines. */
+  readonly headers: readonly string[]
   readonly handshakeMs: number
   readonly payloadBytesMax: number
   readonly lineBytesMax: number
+  readonly clock: Clock
   readonly log: Log
   accept(socket: ClientSocket): void
   /** What came on the path /mqtt; absent: nothing may. */
@@ -48,9 +56,17 @@ export class WebSocketListener {
   #http: HttpServer | null = null
   #webSockets: WebSocketServer | null = null
   #address: Address | null = null
+  #tls: SecureOptions | null
+  #dropHandshakes = () => {}
 
   constructor(parts: WebSocketParts) {
     this.#parts = parts
+    this.#tls = parts.tls
+  }
+
+  /** Connections from now on get these; null: they could not be loaded. */
+  renewTls(tls: SecureOptions | null): void {
+    if (this.#tls !== null && tls !== null) this.#tls = tls
   }
 
   /** Where it listens, once started. */
@@ -63,6 +79,8 @@ export class WebSocketListener {
     const { host, port, tls, log } = this.#parts
     const { WebSocketServer } = await import('ws')
     this.#webSockets = new WebSocketServer(this.#webSocketOptions())
+    const { headers } = this.#parts
+    if (headers.length > 0) this.#webSockets.on('headers', lines => void lines.push(...headers))
     const http = await this.#newHttp()
     http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
     // A request that asks for no upgrade.
@@ -102,10 +120,11 @@ export class WebSocketListener {
     this.#http = null
     http.close()
     http.closeAllConnections()
+    this.#dropHandshakes()
   }
 
   async #newHttp(): Promise<HttpServer> {
-    const { tls, handshakeMs } = this.#parts
+    const { tls, handshakeMs, clock, log } = this.#parts
     const bounds = {
       maxHeaderSize: headerBytesMax,
       headersTimeout: handshakeMs,
@@ -113,11 +132,14 @@ export class WebSocketListener {
       connectionsCheckingInterval: Math.min(handshakeMs, checkMs),
       noDelay: true,
     }
-    if (tls === null) return (await import('node:http')).createServer(bounds)
-    const { createServer } = await import('node:https')
-    const http = createServer({ ...bounds, ...tls, handshakeTimeout: handshakeMs })
-    http.on('tlsClientError', (error, socket) => {
-      this.#parts.log.error(`${socket.remoteAddress} - TLS handshake error: ${error.message}`)
+    const { createServer } = await import('node:http')
+    const http = createServer(bounds)
+    if (tls === null) return http
+    this.#dropHandshakes = secureHttp(http, {
+      handshakeMs,
+      clock,
+      options: () => this.#tls ?? tls,
+      failed: (peer, why) => log.error(`websocket: TLS handshake error from ${peer}: ${why}`),
     })
     return http
   }
@@ -152,9 +174,11 @@ export class WebSocketListener {
       this.#logRefusal(request, verdict.why)
       return refuse(socket, verdict.status)
     }
-    const { accept, acceptMqtt, acceptLeaf } = this.#parts
+    const { accept, acceptMqtt, acceptLeaf, cookies } = this.#parts
     webSockets.handleUpgrade(request, socket, head, webSocket => {
-      const link = new WebSocketSocket(webSocket, socket, forwardedFor(request.headers))
+      const { headers } = request
+      const carried = verdict.kind === 'client' ? carriedIn(headers.cookie, cookies) : null
+      const link = new WebSocketSocket(webSocket, socket, forwardedFor(headers), carried)
       if (verdict.kind === 'mqtt') acceptMqtt?.(link)
       else if (verdict.kind === 'leaf') acceptLeaf?.(link)
       else accept(link)

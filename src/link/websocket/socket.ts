@@ -5,6 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import type { Carried } from '../handshake.ts'
 import { type Secured, securedOf } from '../secured.ts'
 import { type ClientSocket, certificateOf, plainHost, type SocketOwner } from '../socket.ts'
 
@@ -14,18 +15,25 @@ export class WebSocketSocket implements ClientSocket {
   readonly isWebSocket = true
   readonly forwardedFor: string
   readonly secured: Secured | null
+  readonly carried: Carried | null
   readonly #webSocket: WebSocket
   readonly #tcp: Socket
   #owner: SocketOwner | null = null
   #isEnded = false
 
-  constructor(webSocket: WebSocket, tcp: Socket, forwardedFor: string) {
+  constructor(
+    webSocket: WebSocket,
+    tcp: Socket,
+    forwardedFor: string,
+    carried: Carried | null = null,
+  ) {
     this.#webSocket = webSocket
     this.#tcp = tcp
     this.host = plainHost(tcp.remoteAddress ?? '')
     this.port = tcp.remotePort ?? 0
     this.forwardedFor = forwardedFor
     this.secured = securedOf(tcp)
+    this.carried = carried
   }
 
   get certificate(): X509Certificate | null {
