@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from '@nats-io/transport-node'
+import { connect as connectMqtt, connectAsync } from 'mqtt'
 import * as assert from 'uvu/assert'
 import { startEdge } from '../support/edge.ts'
 import { startHub } from '../support/hub.ts'
@@ -92,6 +93,56 @@ spec('limits of accounts', it => {
       }
     })
   }
+
+  it('sessions and retained messages of MQTT are no streams and count for none', async () => {
+    const conf = accounts('{ max_store: 300, max_mem: 1, max_streams: 1 }')
+    const edge = await startEdge({ conf, jetstream: true, mqtt: true })
+    const mqtt = (clientId: string, clean: boolean) =>
+      connectAsync(`mqtt://127.0.0.1:${edge.mqttPort}`, {
+        clientId,
+        clean,
+        username: 'a',
+        password: 'pw',
+        reconnectPeriod: 0,
+      })
+    const nc = await connect({ port: edge.port, user: 'a', pass: 'pw' })
+    try {
+      const away = await mqtt('away', false)
+      await away.subscribeAsync('t/#', { qos: 1 })
+      await away.endAsync()
+      const device = await mqtt('device', true)
+      for (let i = 0; i < 20; i++) {
+        await device.publishAsync(`t/${i}`, hundred, { qos: 1, retain: true })
+      }
+      assert.match(await ask(nc, ['$JS.API.INFO']), /"memory":0,"storage":0,.*"streams":0,/)
+      assert.match(await ask(nc, create('D')), '"did_create":true')
+      assert.match(await ask(nc, create('E')), '10027')
+      for (let i = 0; i < 2; i++) assert.match(await ask(nc, ['D.a', hundred]), '"seq"')
+      assert.match(await ask(nc, ['D.a', hundred]), '10002')
+      // A full account keeps no message from a session either.
+      await device.publishAsync('t/last', hundred, { qos: 1, retain: true })
+      const back = connectMqtt(`mqtt://127.0.0.1:${edge.mqttPort}`, {
+        clientId: 'away',
+        clean: false,
+        username: 'a',
+        password: 'pw',
+        reconnectPeriod: 0,
+      })
+      const topics: string[] = []
+      await new Promise<void>(resolve => {
+        back.on('message', topic => {
+          topics.push(topic)
+          if (topic === 't/last') resolve()
+        })
+      })
+      assert.is(topics.length, 21)
+      await back.endAsync()
+      await device.endAsync()
+    } finally {
+      await nc.close()
+      await edge.stop()
+    }
+  })
 
   it('a reload gives, changes and takes streams; a restart keeps the count', async () => {
     const edge = await startEdge({ conf: accounts('{ max_store: 400 }'), jetstream: true })
