@@ -16,7 +16,7 @@ import {
   type PeerConnect,
   type RouteIdentity,
 } from '../link/route/handshake.ts'
-import type { PeerLogin } from '../link/route/route.ts'
+import type { PeerLogin } from '../link/route/house.ts'
 import { Routes } from '../link/route/routes.ts'
 import { hostPort, readRouteUrl } from '../link/route/url.ts'
 import { upgrade } from '../link/tls.ts'

@@ -11,7 +11,8 @@ import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { dialRoute, type RouteTls } from './dial.ts'
-import type { Dialling, PeerLogin, Route } from './route.ts'
+import type { Dialling, PeerLogin } from './house.ts'
+import type { Route } from './route.ts'
 import { hostPort, type RouteUrl } from './url.ts'
 
 export interface RouteRemoteParts {

@@ -15,20 +15,23 @@ import { publish } from '../../broker/publish.ts'
 import type { Message, Origin, RemoteSink, Subscription } from '../../message.ts'
 import { isPattern } from '../../subject/subject.ts'
 import * as wireErrors from '../../wire/errors.ts'
-import type { LinkContext } from '../context.ts'
+import { redacted } from '../handshake.ts'
 import { restoreSubject } from '../leaf/encode.ts'
 import { LeafHealth } from '../leaf/health.ts'
 import { Leaf } from '../leaf/leaf.ts'
 import { PacedSink } from '../leaf/paced.ts'
 import { Outbox } from '../outbox.ts'
 import type { ClientSocket, SocketOwner } from '../socket.ts'
+import { traceOut } from '../trace.ts'
 import { WriteDeadline } from '../write-deadline.ts'
-import { RouteBorder, type RoutePermissions } from './border.ts'
+import { RouteBorder } from './border.ts'
 import { RouteEncoder } from './encode.ts'
 import { type PeerConnect, type PeerInfo, readPeerConnect, readPeerInfo } from './handshake.ts'
+import type { Dialling, PeerLogin, RouteContext, RouteHouse } from './house.ts'
 import { keyOf, leafClusterOf, minusLine, plusLine, type Wanted } from './interest.ts'
 import { type RouteInterest, type RouteOperations, RouteParser } from './parser.ts'
 import { PeerSubscriptions } from './subscriptions.ts'
+import { routeMessageText, RouteTrace } from './trace.ts'
 
 /** INFO lists the addresses of a whole cluster; nothing else comes near. */
 const lineBytesMax = 64 * 1024
@@ -40,47 +43,6 @@ const interestBytesMax = 256 * 1024
 const payloadBytesMax = 64 * 1024 * 1024
 /** -ERR lines of one connection that the log shows. */
 const errorsLoggedMax = 100
-
-export type RouteContext = Pick<
-  LinkContext,
-  'limits' | 'log' | 'clock' | 'turn' | 'pool' | 'pressure'
->
-
-/** What the routes of a server have in common. */
-export interface RouteHouse {
-  readonly handshakeMsMax: number
-  readonly pingIntervalMs: number
-  readonly pingsUnansweredMax: number
-  /** null: a peer's health is judged by its answers alone. */
-  readonly writeDeadlineMs: number | null
-  readonly permissions: RoutePermissions
-  connectLine(login: PeerLogin | null): string
-  infoLine(): string
-  /** Has it the right password? */
-  isKnown(connect: PeerConnect, isWaiting: () => boolean): boolean | Promise<boolean>
-  /** null: it may come; else why not, as -ERR has it, and for the log. */
-  refusal(connect: PeerConnect): wireErrors.WireError | null
-  /** May it stay? It has been closed when not. */
-  register(route: Route, info: PeerInfo): boolean
-  /** A later INFO: of the peer itself, or of somebody it knows. */
-  informed(route: Route, info: PeerInfo): void
-  closed(route: Route, reason: string): void
-  account(name: string): Account | null
-  hasStore(account: string): boolean
-  wanted(): Iterator<Wanted>
-}
-
-export interface PeerLogin {
-  readonly user: string
-  readonly password: string
-}
-
-/** How we came to dial. */
-export interface Dialling {
-  readonly login: PeerLogin | null
-  /** The config names it. */
-  readonly isConfigured: boolean
-}
 
 type State =
   | { readonly is: 'greeting'; readonly timer: Timer; hasConnected: boolean }
@@ -121,6 +83,7 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
   readonly #subscriptions: PeerSubscriptions
   readonly #login: PeerLogin | null
   #untold: Iterator<Wanted> | null = null
+  #isRenewal = false
   #state: State = { is: 'closed' }
   #isEnded = false
   #errors = 0
@@ -147,7 +110,9 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
     this.border = new RouteBorder(name => house.hasStore(name))
     const paced = new PacedSink(socket, () => this.#tellMore())
     this.#outbox = new Outbox(this, paced, turn, pool, limits.pendingBytesMax)
-    this.#parser = new RouteParser(this, { lineBytesMax, payloadBytesMax: 0 })
+    const { log } = context
+    const heard = log.traceOn ? new RouteTrace(this, log, limits) : this
+    this.#parser = new RouteParser(heard, { lineBytesMax, payloadBytesMax: 0 })
     const max = Math.min(limits.subscriptionsMax, subscriptionsMaxDefault)
     this.#subscriptions = new PeerSubscriptions(max, name => house.account(name))
     this.#health = new LeafHealth(this, paced, clock, {
@@ -171,9 +136,9 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
     const { log, clock } = this.#context
     if (this.didSolicit) {
       if (log.debugOn) log.debug(`${this.label} - Route connect msg sent`)
-      this.#outbox.appendText(this.#house.connectLine(this.#login))
+      this.#say(this.#house.connectLine(this.#login))
     }
-    this.#outbox.appendText(this.#house.infoLine())
+    this.#say(this.#house.infoLine())
     log.info(`${this.label} - Route connection created`)
     const timer = clock.after(this.#house.handshakeMsMax, () => {
       this.violation(wireErrors.authenticationTimeout)
@@ -332,7 +297,7 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
   }
 
   ping(): void {
-    if (this.#mayTalk()) this.#outbox.appendText('PONG\r\n')
+    if (this.#mayTalk()) this.#say('PONG\r\n')
   }
 
   pong(): void {
@@ -356,20 +321,20 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
 
   /** INFO of ours, or of somebody else, as a whole line. */
   send(line: string): void {
-    if (this.#state.is === 'open') this.#outbox.appendText(line)
+    if (this.#state.is === 'open') this.#say(line)
   }
 
   /** Our interest changed. */
   tell(wanted: Wanted, isWanted: boolean): void {
     const { peer } = this
     if (this.#state.is !== 'open' || peer === null) return
-    if (!isWanted) return this.#outbox.appendText(minusLine(wanted, peer))
+    if (!isWanted) return this.#say(minusLine(wanted, peer))
     const { account, subject, queue } = wanted
-    if (this.border.mayAsk(account, subject, queue)) this.#outbox.appendText(plusLine(wanted, peer))
+    if (this.border.mayAsk(account, subject, queue)) this.#say(plusLine(wanted, peer))
   }
 
   /** Permissions changed here or there: what may cross is told and asked anew. */
-  renew(peer: PeerInfo): void {
+  renew(peer: PeerInfo, isRenewal = true): void {
     this.peer = peer
     const { permissions } = this.#house
     this.border.settle(permissions, { imports: peer.imports, exports: peer.exports })
@@ -377,6 +342,7 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
       if (!this.border.mightSend(account, subject)) this.#subscriptions.remove(key)
     }
     this.#untold = this.#house.wanted()
+    this.#isRenewal = isRenewal
     this.#tellMore()
   }
 
@@ -416,6 +382,8 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
     this.outBytes += message.payloadEnd - message.bodyStart
     const from = origin.sink
     const cluster = from instanceof Leaf && this.peer?.knowsLeafs ? leafClusterOf(from) : ''
+    const { log } = this.#context
+    if (log.traceOn) traceOut(log, this, routeMessageText(account, message, queues, cluster))
     this.#encoder.encode(this.#outbox, account, message, queues, cluster)
     this.#health.sent()
   }
@@ -438,7 +406,7 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
   }
 
   sendPing(): void {
-    this.#outbox.appendText('PING\r\n')
+    this.#say('PING\r\n')
   }
 
   /** Neither an answer nor any progress: the socket is dead, whatever the kernel believes. */
@@ -455,7 +423,7 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
     const bytesMax = Math.max(limits.payloadBytesMax, payloadBytesMax)
     this.#parser.setLimits({ lineBytesMax, payloadBytesMax: bytesMax })
     this.#health.start()
-    this.renew(info)
+    this.renew(info, false)
     if (log.debugOn) log.debug(`${this.label} - Sent local subscriptions to route`)
   }
 
@@ -481,8 +449,14 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
   #tellMore(): void {
     while (this.#untold !== null && this.#outbox.pendingBytes < interestBytesMax) {
       const next = this.#untold.next()
-      if (next.done) this.#untold = null
-      else this.tell(next.value, true)
+      if (next.done) {
+        this.#untold = null
+        return
+      }
+      const { account, subject, queue } = next.value
+      const mayAsk = this.border.mayAsk(account, subject, queue)
+      // It may have been told before that it may not any more.
+      if (mayAsk || this.#isRenewal) this.tell(next.value, mayAsk)
     }
   }
 
@@ -492,6 +466,12 @@ export class Route implements RouteOperations, RemoteSink, Origin, SocketOwner {
   }
 
   #sendError(text: string): void {
-    this.#outbox.appendText(`-ERR '${text}'\r\n`)
+    this.#say(`-ERR '${text}'\r\n`)
+  }
+
+  #say(line: string): void {
+    const { log } = this.#context
+    if (log.traceOn) traceOut(log, this, redacted(line.trimEnd()))
+    this.#outbox.appendText(line)
   }
 }

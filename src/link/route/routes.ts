@@ -19,13 +19,8 @@ import {
 } from './handshake.ts'
 import { ClusterInterest, type Wanted } from './interest.ts'
 import { RouteRemote } from './remote.ts'
-import {
-  type Dialling,
-  type PeerLogin,
-  Route,
-  type RouteContext,
-  type RouteHouse,
-} from './route.ts'
+import type { Dialling, PeerLogin, RouteContext, RouteHouse } from './house.ts'
+import { Route } from './route.ts'
 import { hostPort, isSamePlace, readRouteUrl, type RouteUrl } from './url.ts'
 
 /** Servers that have not said who they are yet; more are turned away. */

@@ -1,7 +1,7 @@
 // The urls of `cluster.routes`, and those that gossip brings: `nats-route://user:pass@host:port`.
 
 import { isIP } from 'node:net'
-import type { PeerLogin } from './route.ts'
+import type { PeerLogin } from './house.ts'
 
 export interface RouteUrl {
   readonly host: string
