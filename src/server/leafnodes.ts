@@ -7,9 +7,10 @@ import type { Authorization, ConnectionType, User } from '../account/authenticat
 import { CertificateUsers } from '../account/certificate-users.ts'
 import type { LeafIdentity } from '../link/leaf/handshake.ts'
 import { LeafListener } from '../link/leaf/listener.ts'
-import { LeafNodes } from '../link/leaf/nodes.ts'
+import { LeafNodes, type LeafNodesParts } from '../link/leaf/nodes.ts'
 import { greeting, type LeafInfo } from '../link/leaf/spoke.ts'
 import { remotesView } from '../link/leaf/view.ts'
+import type { Address } from '../link/listener.ts'
 import {
   demandsCertificate,
   renewedOptions,
@@ -19,109 +20,137 @@ import {
 import { leafAddress, type LeafnodesOptions } from './leafnode-options.ts'
 import type { Server } from './server.ts'
 
-export interface LeafRoom {
-  readonly nodes: LeafNodes
-  /** null: nothing listens. */
-  readonly listener: LeafListener | null
-  /** Takes over reloaded options. */
-  reload(options: LeafnodesOptions): void
-  /** `leaf` of /varz. */
-  varz(): object
-  /** Where we listen, as other members of our cluster may tell it; null: nowhere. */
-  readonly url: string | null
-  /** Where the other members of our cluster listen: our spokes are told. */
-  setOtherUrls(urls: readonly string[]): void
-}
-
-/** null when the block asks for nothing. `isOpen`: leaf nodes come in another way (WebSocket). */
+/** `isOpen`: leaf nodes come in another way, too (WebSocket). */
 export function newLeafRoom(
   server: Server,
   jetstream: { readonly domain: string | null } | null,
   isOpen: boolean,
 ): LeafRoom {
-  const { log, clock } = server
-  let options = server.options.leafnodes
-  const address = leafAddress(options)
-  let tls: SecureOptions | null = options.tls && secureOptions(options.tls)
-  const identity = identityOf(server, jetstream?.domain ?? '', jetstream !== null)
-  const info = (): LeafInfo => infoOf(server, listener, options, otherUrls)
-  let otherUrls: readonly string[] = []
-  const timeoutMs = options.authorization?.timeout ?? (options.tls?.timeout ?? 1000) + 1000
-  const door = {
-    authenticate: (credentials: Parameters<Server['authenticate']>[0], peer: Peer) => {
-      const account = options.authorization?.account ?? globalAccountName
-      return server.authenticate(credentials, account, peer, ownOf(options))
-    },
-    timeoutMs,
-    minVersion: options.min_version ?? '',
-    isolate: options.isolate_leafnode_interest,
-    info,
+  const room = new LeafRoom(server, jetstream, isOpen)
+  server.logins.add(() => room.nodes.logins())
+  return room
+}
+
+export class LeafRoom {
+  readonly nodes: LeafNodes
+  /** null: nothing listens. */
+  readonly listener: LeafListener | null
+  readonly #server: Server
+  readonly #timeoutMs: number
+  #options: LeafnodesOptions
+  #tls: SecureOptions | null
+  #otherUrls: readonly string[] = []
+
+  constructor(
+    server: Server,
+    jetstream: { readonly domain: string | null } | null,
+    isOpen: boolean,
+  ) {
+    const options = server.options.leafnodes
+    const { authorization, tls } = options
+    this.#server = server
+    this.#options = options
+    this.#tls = tls && secureOptions(tls)
+    this.#timeoutMs = authorization?.timeout ?? (tls?.timeout ?? 1000) + 1000
+    const address = leafAddress(options)
+    const identity = identityOf(server, jetstream?.domain ?? '', jetstream !== null)
+    this.nodes = this.#newNodes(identity, address !== null || isOpen)
+    this.listener = address && this.#newListener(address)
   }
-  const closes = options.write_timeout === 'close'
-  const deadlineMs = closes ? (options.write_deadline ?? server.options.write_deadline) : null
-  const nodes = new LeafNodes({
-    links: server.links,
-    options,
-    reports: {
-      get connectErrors() {
-        return server.options.connect_error_reports
-      },
-      get reconnectErrors() {
-        return server.options.reconnect_error_reports
-      },
-    },
-    identity,
-    writes: { deadlineMs },
-    door: address === null && !isOpen ? null : door,
-    nextId: () => server.nextId(),
-  })
-  server.logins.add(() => nodes.logins())
-  const listener =
-    address &&
-    new LeafListener({
-      ...address,
-      advertise: options.advertise,
-      tls: () =>
-        options.tls && {
-          options: tls,
-          timeoutMs: options.tls.timeout,
-          handshakeFirst: isFirst(options.tls),
+
+  /** Takes over reloaded options. */
+  reload(options: LeafnodesOptions): void {
+    this.#options = options
+    this.#tls = renewedOptions(options.tls, this.#tls, this.#server.log)
+    this.nodes.reload(options.remotes)
+  }
+
+  /** `leaf` of /varz. */
+  varz(): object {
+    return {
+      ...listenerView(this.#options, this.listener, this.#timeoutMs),
+      ...remotesView(this.#options.remotes),
+    }
+  }
+
+  /** Where we listen, as other members of our cluster may tell it; null: nowhere. */
+  get url(): string | null {
+    return this.listener && urlOf(this.listener.told)
+  }
+
+  /** Where the other members of our cluster listen: our spokes are told. */
+  setOtherUrls(urls: readonly string[]): void {
+    const news = [...new Set(urls)].slice(0, otherUrlsMax).sort()
+    if (isDeepStrictEqual(news, this.#otherUrls)) return
+    this.#otherUrls = news
+    if (!this.#options.no_advertise) this.nodes.sendNews()
+  }
+
+  #newNodes(identity: LeafIdentity, isOpen: boolean): LeafNodes {
+    const server = this.#server
+    const options = this.#options
+    const closes = options.write_timeout === 'close'
+    const deadlineMs = closes ? (options.write_deadline ?? server.options.write_deadline) : null
+    return new LeafNodes({
+      links: server.links,
+      options,
+      reports: {
+        get connectErrors() {
+          return server.options.connect_error_reports
         },
+        get reconnectErrors() {
+          return server.options.reconnect_error_reports
+        },
+      },
+      identity,
+      writes: { deadlineMs },
+      door: isOpen ? this.#newDoor() : null,
+      nextId: () => server.nextId(),
+    })
+  }
+
+  #newDoor(): LeafDoor {
+    const { min_version, isolate_leafnode_interest: isolate } = this.#options
+    return {
+      authenticate: (credentials, peer) => {
+        const account = this.#options.authorization?.account ?? globalAccountName
+        return this.#server.authenticate(credentials, account, peer, ownOf(this.#options))
+      },
+      timeoutMs: this.#timeoutMs,
+      minVersion: min_version ?? '',
+      isolate,
+      info: () => this.#info(),
+    }
+  }
+
+  #newListener(address: Address): LeafListener {
+    const { log, clock } = this.#server
+    return new LeafListener({
+      ...address,
+      advertise: this.#options.advertise,
+      tls: () => {
+        const { tls } = this.#options
+        const handshakeFirst = tls !== null && isFirst(tls)
+        return tls && { options: this.#tls, timeoutMs: tls.timeout, handshakeFirst }
+      },
       log,
       clock,
-      nextId: () => server.nextId(),
-      hasRoom: () => nodes.hasRoom(),
-      greeting: (id, nonce) => greeting(info(), id, nonce),
-      accept: (socket, id, nonce, isGreeted) => nodes.accept(socket, id, nonce, isGreeted),
+      nextId: () => this.#server.nextId(),
+      hasRoom: () => this.nodes.hasRoom(),
+      greeting: (id, nonce) => greeting(this.#info(), id, nonce),
+      accept: (socket, id, nonce, isGreeted) => this.nodes.accept(socket, id, nonce, isGreeted),
     })
-  return {
-    nodes,
-    listener,
-    reload: after => {
-      options = after
-      tls = renewedOptions(after.tls, tls, log)
-      nodes.reload(after.remotes)
-    },
-    get url() {
-      return listener && urlOf(listener.told)
-    },
-    setOtherUrls: urls => {
-      const news = [...new Set(urls)].slice(0, otherUrlsMax).sort()
-      if (isDeepStrictEqual(news, otherUrls)) return
-      otherUrls = news
-      if (!options.no_advertise) nodes.sendNews()
-    },
-    varz: () => ({
-      ...listenerView(options, listener, timeoutMs),
-      ...remotesView(options.remotes),
-    }),
+  }
+
+  #info(): LeafInfo {
+    return infoOf(this.#server, this.listener, this.#options, this.#otherUrls)
   }
 }
 
 /** Members of a cluster whose addresses are told. */
 const otherUrlsMax = 256
 
-type Peer = Parameters<Server['authenticate']>[2]
+type LeafDoor = NonNullable<LeafNodesParts['door']>
 
 function identityOf(server: Server, domain: string, jetstream: boolean): LeafIdentity {
   const { id, name, version } = server
