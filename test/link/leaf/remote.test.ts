@@ -127,7 +127,7 @@ spec('leaf remote', it => {
     const edge = new EdgeLeaf([{ urls: [hub.url], tls }], { reconnectMs: 1 })
     try {
       edge.nodes.start()
-      await edge.logged(/attempt 2\): TLS files: .*key values mismatch/)
+      await edge.logged(/attempt 2\): TLS files: .*private key does not match public key/)
     } finally {
       edge.close()
       await hub.close()
