@@ -241,6 +241,26 @@ spec('limits of an account', it => {
       assert.is(await room.consumer('S', 'a', { max_ack_pending: 20 }), 0)
     }))
 
+  it('10002 makes a mirror wait; it has every message when there is room', () =>
+    using({}, async room => {
+      room.limit({ memoryBytesMax: 150 })
+      assert.is(await room.create('S'), 0)
+      for (let i = 0; i < 3; i++) assert.is(await room.put('S', 100), 0)
+      const mirror = { name: 'M', storage: 'memory', mirror: { name: 'S' } }
+      assert.is(await room.code('$JS.API.STREAM.CREATE.M', mirror), 0)
+      const seen = async (lastSeq: number, count: number) => {
+        const state = `"last_seq":${lastSeq},`
+        for (;;) {
+          const text = JSON.stringify(await room.info('$JS.API.STREAM.INFO.M'))
+          if (text.includes(state) && text.includes(`"messages":${count},`)) return
+          await new Promise(resolve => setTimeout(resolve, 50))
+        }
+      }
+      await seen(1, 1)
+      room.limit({ memoryBytesMax: 258 })
+      await seen(3, 3)
+    }))
+
   it('by JWT: flat, and as the next one says', () =>
     using({}, async room => {
       room.limitByJwt({ disk_storage: 200, mem_storage: 0, streams: 1, consumer: 1 })
