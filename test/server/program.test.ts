@@ -202,7 +202,7 @@ cluster {
   it('starts on the config of the official image, with JetStream too', async () => {
     const running = await begun(['-c', conf(text), '-m', '-1', '-js', '-sd', scratch('store')])
     await running.stop()
-    assert.match(running.output(), 'routes are not served')
+    assert.match(running.output(), 'JetStream stays on this server')
     assert.not.match(running.output(), 'T0pS3cr3t')
   })
 })
