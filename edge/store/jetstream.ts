@@ -239,6 +239,8 @@ export class JetStream {
       this.domain === '' ? null : new DomainMapping(account, this.domain, streams.replies)
     this.#rooms.set(account.name, { streams, api, mapping })
     streams.start()
+    // What it holds takes room from the others.
+    resources.changed()
     for (const stream of streams.streams.values()) {
       const messages = stream.state().messages.toLocaleString('en-US')
       const name = `${account.name} > ${stream.config.name}`

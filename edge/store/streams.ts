@@ -141,6 +141,7 @@ export class Streams implements StreamAdmin {
    * what is attached in line with the store.
    */
   recheck(): void {
+    this.#parts.resources.changed()
     const there = new Set<Stream>(this.#store.streamsOf(this.account.name))
     for (const [name, { stream }] of this.#attached) {
       if (there.has(stream)) continue

@@ -5,12 +5,16 @@ import { connect, type NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
 import { jetstreamDefaults, type JetStreamOptions } from '../../edge/store/options.ts'
 import { createNKey } from '../../src/account/nkey.ts'
+import type { Stream } from '../../edge/store/shapes.ts'
+import type { Streams } from '../../edge/store/streams.ts'
+import { Account } from '../../src/account/account.ts'
 import { freeStreams, type StreamLimits } from '../../src/account/stream-limits.ts'
 import { readAccount } from '../../src/operator/claims.ts'
 import { ask } from '../peer/jetstream-talk.ts'
 import { newAccount } from '../support/jwt.ts'
 import { spec } from '../support/spec.ts'
 import { startBroker } from './broker.ts'
+import { streamConfig } from './support.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -336,6 +340,49 @@ spec('limits of a server', it => {
       assert.is(await room.update('S', { max_bytes: 999 }), 0)
       assert.is(await room.create('T', { max_bytes: 1 }), 0)
     }))
+
+  it('10023: what came back with an account, or with a group that failed, is counted', async () => {
+    const broker = await startBroker({ max_file_store: 1000 })
+    const { server, jetstream } = broker
+    try {
+      const [account, other] = [server.account('$G'), new Account('B')]
+      jetstream.enable(other)
+      const [streams, others] = [jetstream.streams('$G'), jetstream.streams('B')]
+      assert.ok(streams && others)
+      const made = (one: Streams, name: string): Stream => {
+        const stream = one.create(streamConfig({ name }))
+        if ('err_code' in stream) throw new Error(stream.description)
+        return stream
+      }
+      const put = (stream: Stream, bytes: number): number => {
+        const payload = Buffer.alloc(bytes - 33)
+        const message = { subject: `${stream.config.name}.a`, headers: Buffer.alloc(0), payload }
+        const appended = stream.append(message, {})
+        return appended.is === 'refused' ? appended.error.err_code : 0
+      }
+      const onDisk = () => new Promise(resolve => jetstream.store.durable.onDisk(resolve))
+      const [first, second] = [made(streams, 'S'), made(others, 'T')]
+      assert.is(put(first, 900), 0)
+      await onDisk()
+
+      assert.is(streams.delete(first), null)
+      assert.is(put(second, 500), 0)
+      jetstream.store.commit.attempt(() => {
+        throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
+      })
+      streams.recheck()
+      while (jetstream.problem() !== null) await new Promise(resolve => setTimeout(resolve, 50))
+      assert.is(put(second, 101), 10023)
+      assert.is(put(second, 50), 0)
+
+      jetstream.disable(account)
+      assert.is(put(second, 500), 0)
+      jetstream.enable(account)
+      assert.is(put(second, 40), 10023)
+    } finally {
+      await broker.close()
+    }
+  })
 
   it('10125: the batch of a pull consumer', () =>
     using(serverLimits({ max_request_batch: 7 }), async room => {

@@ -76,7 +76,7 @@ const areas: Readonly<Record<string, readonly Row[]>> = {
     ['mappings with weights', 'yes', '', sharing, 'mappings: one subject, tokens, weights of 100 and of nothing'],
     ['system account: events', 'yes', '', 'talk/system-talks.ts', 'a client that comes and goes is told of'],
     ['system account: services', 'yes', '', 'talk/system-talks.ts', 'requests with every field there is, as the nats CLI writes them'],
-    ['limits of JetStream per account', 'differs', 'a message that would pass one is refused', 'store/quota.test.ts', 'what its ${storage} streams hold'],
+    ['limits of JetStream per account', 'differs', 'a message that would pass one is refused', 'store/quota.test.ts', 'by JWT: flat, and as the next one says'],
     ['message tracing', 'no', 'a luxury on an edge node', 'packaging/features.test.ts', 'are refused with a reason'],
   ],
   TLS: [
