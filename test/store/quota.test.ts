@@ -18,6 +18,9 @@ import { streamConfig } from './support.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
+/** A mirror and a sick store try again after seconds. */
+const retriesMsMax = 60_000
+
 /** A client of an account whose limits a test may change at any time. */
 class Room {
   readonly #nc: NatsConnection
@@ -245,25 +248,29 @@ spec('limits of an account', it => {
       assert.is(await room.consumer('S', 'a', { max_ack_pending: 20 }), 0)
     }))
 
-  it('10002 makes a mirror wait; it has every message when there is room', () =>
-    using({}, async room => {
-      room.limit({ memoryBytesMax: 150 })
-      assert.is(await room.create('S'), 0)
-      for (let i = 0; i < 3; i++) assert.is(await room.put('S', 100), 0)
-      const mirror = { name: 'M', storage: 'memory', mirror: { name: 'S' } }
-      assert.is(await room.code('$JS.API.STREAM.CREATE.M', mirror), 0)
-      const seen = async (lastSeq: number, count: number) => {
-        const state = `"last_seq":${lastSeq},`
-        for (;;) {
-          const text = JSON.stringify(await room.info('$JS.API.STREAM.INFO.M'))
-          if (text.includes(state) && text.includes(`"messages":${count},`)) return
-          await new Promise(resolve => setTimeout(resolve, 50))
+  it(
+    '10002 makes a mirror wait; it has every message when there is room',
+    () =>
+      using({}, async room => {
+        room.limit({ memoryBytesMax: 150 })
+        assert.is(await room.create('S'), 0)
+        for (let i = 0; i < 3; i++) assert.is(await room.put('S', 100), 0)
+        const mirror = { name: 'M', storage: 'memory', mirror: { name: 'S' } }
+        assert.is(await room.code('$JS.API.STREAM.CREATE.M', mirror), 0)
+        const seen = async (lastSeq: number, count: number) => {
+          const state = `"last_seq":${lastSeq},`
+          for (;;) {
+            const text = JSON.stringify(await room.info('$JS.API.STREAM.INFO.M'))
+            if (text.includes(state) && text.includes(`"messages":${count},`)) return
+            await new Promise(resolve => setTimeout(resolve, 50))
+          }
         }
-      }
-      await seen(1, 1)
-      room.limit({ memoryBytesMax: 258 })
-      await seen(3, 3)
-    }))
+        await seen(1, 1)
+        room.limit({ memoryBytesMax: 258 })
+        await seen(3, 3)
+      }),
+    retriesMsMax,
+  )
 
   it('by JWT: flat, and as the next one says', () =>
     using({}, async room => {
@@ -341,48 +348,52 @@ spec('limits of a server', it => {
       assert.is(await room.create('T', { max_bytes: 1 }), 0)
     }))
 
-  it('10023: what came back with an account, or with a group that failed, is counted', async () => {
-    const broker = await startBroker({ max_file_store: 1000 })
-    const { server, jetstream } = broker
-    try {
-      const [account, other] = [server.account('$G'), new Account('B')]
-      jetstream.enable(other)
-      const [streams, others] = [jetstream.streams('$G'), jetstream.streams('B')]
-      assert.ok(streams && others)
-      const made = (one: Streams, name: string): Stream => {
-        const stream = one.create(streamConfig({ name }))
-        if ('err_code' in stream) throw new Error(stream.description)
-        return stream
-      }
-      const put = (stream: Stream, bytes: number): number => {
-        const payload = Buffer.alloc(bytes - 33)
-        const message = { subject: `${stream.config.name}.a`, headers: Buffer.alloc(0), payload }
-        const appended = stream.append(message, {})
-        return appended.is === 'refused' ? appended.error.err_code : 0
-      }
-      const onDisk = () => new Promise(resolve => jetstream.store.durable.onDisk(resolve))
-      const [first, second] = [made(streams, 'S'), made(others, 'T')]
-      assert.is(put(first, 900), 0)
-      await onDisk()
+  it(
+    '10023: what came back with an account, or with a group that failed, is counted',
+    async () => {
+      const broker = await startBroker({ max_file_store: 1000 })
+      const { server, jetstream } = broker
+      try {
+        const [account, other] = [server.account('$G'), new Account('B')]
+        jetstream.enable(other)
+        const [streams, others] = [jetstream.streams('$G'), jetstream.streams('B')]
+        assert.ok(streams && others)
+        const made = (one: Streams, name: string): Stream => {
+          const stream = one.create(streamConfig({ name }))
+          if ('err_code' in stream) throw new Error(stream.description)
+          return stream
+        }
+        const put = (stream: Stream, bytes: number): number => {
+          const payload = Buffer.alloc(bytes - 33)
+          const message = { subject: `${stream.config.name}.a`, headers: Buffer.alloc(0), payload }
+          const appended = stream.append(message, {})
+          return appended.is === 'refused' ? appended.error.err_code : 0
+        }
+        const onDisk = () => new Promise(resolve => jetstream.store.durable.onDisk(resolve))
+        const [first, second] = [made(streams, 'S'), made(others, 'T')]
+        assert.is(put(first, 900), 0)
+        await onDisk()
 
-      assert.is(streams.delete(first), null)
-      assert.is(put(second, 500), 0)
-      jetstream.store.commit.attempt(() => {
-        throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
-      })
-      streams.recheck()
-      while (jetstream.problem() !== null) await new Promise(resolve => setTimeout(resolve, 50))
-      assert.is(put(second, 101), 10023)
-      assert.is(put(second, 50), 0)
+        assert.is(streams.delete(first), null)
+        assert.is(put(second, 500), 0)
+        jetstream.store.commit.attempt(() => {
+          throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
+        })
+        streams.recheck()
+        while (jetstream.problem() !== null) await new Promise(resolve => setTimeout(resolve, 50))
+        assert.is(put(second, 101), 10023)
+        assert.is(put(second, 50), 0)
 
-      jetstream.disable(account)
-      assert.is(put(second, 500), 0)
-      jetstream.enable(account)
-      assert.is(put(second, 40), 10023)
-    } finally {
-      await broker.close()
-    }
-  })
+        jetstream.disable(account)
+        assert.is(put(second, 500), 0)
+        jetstream.enable(account)
+        assert.is(put(second, 40), 10023)
+      } finally {
+        await broker.close()
+      }
+    },
+    retriesMsMax,
+  )
 
   it('10125: the batch of a pull consumer', () =>
     using(serverLimits({ max_request_batch: 7 }), async room => {
