@@ -369,7 +369,10 @@ const notOurs = {
     about: 'What published subjects of the global account become; see `accounts`.',
   },
   gateway: { type: 'unsupported', about: 'Connect to a cluster with leafnodes.remotes.' },
-  default_js_domain: { type: 'unsupported', about: 'There is one domain.' },
+  default_js_domain: {
+    type: 'unsupported',
+    about: 'Clients name the domain whose streams they use; nats-server is giving the option up.',
+  },
   allow_non_tls: { type: 'unsupported', about: 'With a tls block every client uses TLS.' },
   ocsp: { type: 'unsupported', about: 'OCSP is not stapled.' },
   ocsp_cache: { type: 'unsupported', about: 'OCSP is not stapled.' },
