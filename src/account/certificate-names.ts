@@ -23,18 +23,41 @@ const none: CertificateNames = { alternatives: [], subject: null, subjectTexts: 
 
 export function certificateNames(certificate: X509Certificate): CertificateNames {
   const fields = fieldsOf(certificate.raw)
-  if (fields === null) return none
-  // [version], serial, algorithm, issuer, validity, subject, key, [ids], [extensions]
-  const start = fields[0]?.tag === 0xa0 ? 1 : 0
-  const subject = fields[start + 4]
-  if (subject?.tag !== derTags.sequence) return none
-  const relatives = relativesOf(subject.content)
-  if (relatives === null) return none
+  const relatives = fields && subjectOf(fields)
+  if (fields === null || relatives === null) return none
   return {
     alternatives: alternativesOf(fields.find(({ tag }) => tag === 0xa3)),
     subject: knownName(relatives),
     subjectTexts: textsOf(relatives.flat()),
   }
+}
+
+/** The subject as monitoring shows it: as Go writes names, types it has no word for at the end. */
+export function subjectText({ raw }: X509Certificate): string {
+  const fields = fieldsOf(raw)
+  const attributes = (fields && subjectOf(fields))?.flat() ?? []
+  const others = attributes.flatMap(({ oid, value }) => {
+    if (written.includes(attributeTypes.get(oid) ?? '') || value === null) return []
+    return [`${oid}=#${derOfText(value).toString('hex')}`]
+  })
+  return [...writtenParts(attributes), ...others.reverse()].join(',')
+}
+
+/** A text as Go encodes it again. */
+function derOfText(text: string): Buffer {
+  const content = Buffer.from(text)
+  const isPrintable = /^[A-Za-z0-9 '()+,\-./:=?]*$/.test(text)
+  const { length } = content
+  const long = length < 256 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
+  const head = [isPrintable ? 0x13 : 0x0c, ...(length < 128 ? [length] : long)]
+  return Buffer.concat([Buffer.from(head), content])
+}
+
+/** [version], serial, algorithm, issuer, validity, subject, key, [ids], [extensions] */
+function subjectOf(fields: readonly DerValue[]): readonly (readonly RawAttribute[])[] | null {
+  const start = fields[0]?.tag === 0xa0 ? 1 : 0
+  const subject = fields[start + 4]
+  return subject?.tag === derTags.sequence ? relativesOf(subject.content) : null
 }
 
 function fieldsOf(raw: Buffer): readonly DerValue[] | null {
@@ -80,22 +103,28 @@ function knownName(relatives: readonly (readonly RawAttribute[])[]): Distinguish
 }
 
 /** The order in which Go writes a subject, whatever order the certificate has. */
-const written = ['SERIALNUMBER', 'CN', 'POSTALCODE', 'STREET', 'ST', 'L', 'OU', 'O', 'C']
+const written = ['SERIALNUMBER', 'CN', 'OU', 'O', 'POSTALCODE', 'STREET', 'L', 'ST', 'C']
 /** Of these only the last one counts. */
 const single = new Set(['SERIALNUMBER', 'CN'])
 
-function textsOf(attributes: readonly RawAttribute[]): readonly string[] {
-  const valuesOf = (type: string) =>
-    attributes.flatMap(({ oid, value }) =>
-      attributeTypes.get(oid) === type && value !== null ? [value] : [],
-    )
-  const parts = written.flatMap(type => {
-    const values = single.has(type) ? valuesOf(type).slice(-1) : valuesOf(type)
+function valuesOf(attributes: readonly RawAttribute[], type: string): readonly string[] {
+  return attributes.flatMap(({ oid, value }) =>
+    attributeTypes.get(oid) === type && value !== null ? [value] : [],
+  )
+}
+
+function writtenParts(attributes: readonly RawAttribute[]): readonly string[] {
+  return written.flatMap(type => {
+    const all = valuesOf(attributes, type)
+    const values = single.has(type) ? all.slice(-1) : all
     const texts = values.map(value => `${type}=${escapedValue(value)}`)
     return texts.length === 0 ? [] : [texts.join('+')]
   })
-  const text = parts.join(',')
-  const components = valuesOf('DC').map(value => `DC=${value}`)
+}
+
+function textsOf(attributes: readonly RawAttribute[]): readonly string[] {
+  const text = writtenParts(attributes).join(',')
+  const components = valuesOf(attributes, 'DC').map(value => `DC=${value}`)
   const texts = components.length === 0 ? [text] : [`${text},${components.join(',')}`, text]
   return texts.filter(one => one !== '')
 }

@@ -3,6 +3,7 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { subjectText } from '../account/certificate-names.ts'
 
 export interface Secured {
   /** `1.3`, as nats-server writes it. */
@@ -36,11 +37,12 @@ export function chainOf(certificate: X509Certificate): readonly X509Certificate[
   return chain
 }
 
-/** A certificate as /connz shows it; the subject as Go writes a name, the last part first. */
-export function certificateFields({ subject, publicKey, raw }: X509Certificate): object {
+/** A certificate as /connz shows it. */
+export function certificateFields(certificate: X509Certificate): object {
+  const { publicKey, raw } = certificate
   const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
   return {
-    subject: subject.split('\n').reverse().join(','),
+    subject: subjectText(certificate),
     spki_sha256: hash(publicKey.export({ type: 'spki', format: 'der' })),
     cert_sha256: hash(raw),
   }

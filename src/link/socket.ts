@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Carried } from './handshake.ts'
 import type { ByteSink } from './outbox.ts'
 import { type Secured, securedOf } from './secured.ts'
+import { peerCertificate } from './tls.ts'
 
 export interface SocketOwner {
   /** Bytes `chunk[0..bytes)`; the memory is reused after the call returns. */
@@ -157,7 +158,7 @@ const lingerMs = 2000
 export function certificateOf(socket: Socket): X509Certificate | null {
   const { authorized, getPeerX509Certificate } = socket as TLSSocket
   if (authorized !== true || getPeerX509Certificate === undefined) return null
-  return getPeerX509Certificate.call(socket) ?? null
+  return peerCertificate(socket as TLSSocket)
 }
 
 /** IPv4 seen through a dual-stack socket is shown as IPv4. */

@@ -1,6 +1,7 @@
 // A TCP connection that becomes a TLS one after INFO (reference 3.1). node:tls is loaded with the
 // first of them.
 
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
@@ -33,12 +34,23 @@ export function upgrade(
         const problem = options.requestCert ? problemOf(secure) : null
         secure.authorized = options.requestCert === true && problem === null
         if (problem !== null && options.rejectUnauthorized) finish(null, problem)
-        else if (!isPinned(secure.getPeerX509Certificate(), options.pinned ?? null)) {
+        else if (!isPinned(peerCertificate(secure), options.pinned ?? null)) {
           finish(null, 'certificate not pinned')
         } else finish(secure, '')
       })
     })
     .catch((error: Error) => finish(null, error.message))
+}
+
+const seen = new WeakMap<TLSSocket, X509Certificate>()
+
+/** Asked once a socket: what came with the certificate is taken from OpenSSL by the asking. */
+export function peerCertificate(socket: TLSSocket): X509Certificate | null {
+  const known = seen.get(socket)
+  if (known !== undefined) return known
+  const certificate = socket.getPeerX509Certificate() ?? null
+  if (certificate !== null) seen.set(socket, certificate)
+  return certificate
 }
 
 /**

@@ -103,6 +103,7 @@ const areas: Readonly<Record<string, readonly Row[]>> = {
   Monitoring: [
     ['every endpoint of a node, with its parameters', 'yes', '', 'peer/monitor.test.ts', 'healthz?details=1'],
     ['HTTPS, with certificates renewed by reload', 'yes', '', 'peer/monitor-https.test.ts', 'shows the new certificate after a reload, and stays when there is none'],
+    ['certificates of clients, as Go writes them', 'yes', '', 'peer/certificate-subject.test.ts', 'are written as nats-server writes them'],
     ['nats-top, Telegraf, Prometheus exporter', 'yes', '', 'peer/monitor-readers.test.ts', 'find every field, of the type that Go decodes it into'],
     ['`/metrics`', 'differs', 'here without an exporter', 'monitor/metrics.test.ts', 'is read by a reader that would notice'],
   ],
