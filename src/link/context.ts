@@ -30,7 +30,9 @@ export interface LinkLimits extends ParserLimits {
 }
 
 /** What INFO tells a client of itself. */
-export type Greeted = Pick<Client, 'id' | 'host' | 'nonce' | 'payloadBytesMax'>
+export type Greeted = Pick<Client, 'id' | 'host' | 'nonce' | 'payloadBytesMax'> & {
+  readonly secured?: Client['secured']
+}
 
 export interface LinkContext {
   readonly limits: LinkLimits

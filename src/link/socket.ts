@@ -61,6 +61,14 @@ function reading(socket: Socket, received: (bytes: number) => void): Socket {
   return new Socket(options as object)
 }
 
+/** What happened to a socket before a link had it. */
+export interface SocketPast {
+  /** TLS came before INFO. */
+  readonly isFirst?: boolean
+  /** Somebody began to read: its handle must stay where it is. */
+  readonly hasRead?: boolean
+}
+
 export class LinkSocket implements ClientSocket {
   readonly host: string
   readonly port: number
@@ -69,12 +77,14 @@ export class LinkSocket implements ClientSocket {
   #owner: SocketOwner | null = null
   #isEnding = false
   #isEnded = false
+  readonly #hasRead: boolean
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, { isFirst = false, hasRead = false }: SocketPast = {}) {
     this.#socket = socket
+    this.#hasRead = hasRead
     this.host = plainHost(socket.remoteAddress ?? '')
     this.port = socket.remotePort ?? 0
-    this.secured = securedOf(socket)
+    this.secured = securedOf(socket, isFirst)
   }
 
   get isWebSocket(): boolean {
@@ -93,14 +103,15 @@ export class LinkSocket implements ClientSocket {
   open(owner: SocketOwner): void {
     this.#owner = owner
     const accepted = this.#socket
-    const socket = reading(accepted, bytes => owner.received(readBuffer, bytes))
+    const socket = this.#hasRead
+      ? accepted
+      : reading(accepted, bytes => owner.received(readBuffer, bytes))
     this.#socket = socket
     socket.setNoDelay(true)
     if (socket === accepted) {
       socket.on('data', (chunk: Buffer) => owner.received(chunk, chunk.length))
-    } else {
-      socket.resume()
     }
+    if (socket !== accepted || this.#hasRead) socket.resume()
     socket.on('error', error => this.#end(error))
     socket.on('close', () => this.#end(null))
     socket.on('end', () => this.#end(null))

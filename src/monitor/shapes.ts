@@ -33,6 +33,7 @@ export interface MonitoredOptions {
   readonly ping_max: number
   readonly server_tags: readonly string[]
   readonly system_account: string
+  readonly allow_non_tls?: boolean
   readonly tls: {
     readonly timeout: number
     readonly verify: boolean

@@ -57,7 +57,7 @@ function identity(sources: Sources): object {
     host: address.host,
     port: address.port,
     ...(isAuthRequired(authorization) ? { auth_required: true } : {}),
-    ...(options.tls === null ? {} : { tls_required: true }),
+    ...(options.tls === null || options.allow_non_tls ? {} : { tls_required: true }),
     ...(options.tls && demandsCertificate(options.tls) ? { tls_verify: true } : {}),
     ...(connectUrls.length > 0 ? { connect_urls: connectUrls } : {}),
     ...(websocketUrls.length > 0 ? { ws_connect_urls: websocketUrls } : {}),

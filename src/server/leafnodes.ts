@@ -130,8 +130,8 @@ export class LeafRoom {
       advertise: this.#options.advertise,
       tls: () => {
         const { tls } = this.#options
-        const handshakeFirst = tls !== null && isFirst(tls)
-        return tls && { options: this.#tls, timeoutMs: tls.timeout, handshakeFirst }
+        if (tls === null) return null
+        return { options: this.#tls, timeoutMs: tls.timeout, firstMs: tls.handshake_first }
       },
       log,
       clock,
@@ -204,11 +204,6 @@ function ownOf({ authorization, tls }: LeafnodesOptions): Partial<Authorization>
 }
 
 const leafWays = new Set<ConnectionType>(['LEAFNODE', 'LEAFNODE_WS'])
-
-/** TLS before INFO, where the block can say so. */
-function isFirst(tls: object): boolean {
-  return (tls as { handshake_first?: unknown }).handshake_first === true
-}
 
 function listenerView(
   options: LeafnodesOptions,

@@ -60,6 +60,12 @@ const listening = {
     reloadable: true,
     about: 'TLS of the client listener.',
   },
+  allow_non_tls: {
+    type: 'boolean',
+    default: false,
+    reloadable: true,
+    about: 'With a tls block: clients may come without TLS, too.',
+  },
   authorization: {
     type: 'block',
     block: authorizationBlock,
@@ -373,7 +379,6 @@ const notOurs = {
     type: 'unsupported',
     about: 'Clients name the domain whose streams they use; nats-server is giving the option up.',
   },
-  allow_non_tls: { type: 'unsupported', about: 'With a tls block every client uses TLS.' },
   ocsp: { type: 'unsupported', about: 'OCSP is not stapled.' },
   ocsp_cache: { type: 'unsupported', about: 'OCSP is not stapled.' },
   proxies: { type: 'unsupported', about: 'No proxy is trusted to speak for its clients.' },

@@ -2,13 +2,7 @@
 // through its accounts; monitoring and the leaf nodes read its fields.
 
 import type { Socket } from 'node:net'
-import {
-  Account,
-  type AccountLimits,
-  globalAccountName,
-  noLimits,
-  systemAccountName,
-} from '../account/account.ts'
+import { Account, globalAccountName, noLimits, systemAccountName } from '../account/account.ts'
 import {
   type Authorization,
   authenticate,
@@ -34,17 +28,17 @@ import { type Address, Listener, renewedOptions, secureOptions } from '../link/l
 import { BlockPool } from '../link/outbox.ts'
 import { Pressure } from '../link/pressure.ts'
 import { newResident } from '../link/resident.ts'
-import { type ClientSocket, LinkSocket } from '../link/socket.ts'
-import { upgrade } from '../link/tls.ts'
+import { type ClientSocket, LinkSocket, type SocketPast } from '../link/socket.ts'
 import { demandsCertificate, type SecureOptions } from '../link/tls-files.ts'
 import type { AccountChange } from '../operator/accounts.ts'
 import type { Operator } from '../operator/operator.ts'
 import type { LoggedIn } from '../operator/recheck.ts'
-import type { AccountOptions } from './account-options.ts'
 import { sharingHost } from './asker.ts'
 import { authorizationOf } from './authorization.ts'
+import { ClientDoor, isClearAllowed, sayHow } from './client-door.ts'
 import { closeExcess } from './connection-limit.ts'
 import { operatorSettings } from './operator-rules.ts'
+import { accountLimitsOf, limitsOf } from './limits.ts'
 import type { ServerOptions } from './options.ts'
 import { protocolVersion } from './version.ts'
 
@@ -66,10 +60,12 @@ export interface Way {
   readonly tls: { readonly verify: boolean; readonly verify_and_map?: boolean } | null
   /** host:port for clients that come again; null: where they came from. */
   readonly advertise: string | null
-  /** TLS was there before INFO: the client need not start it. */
+  /** TLS was there before INFO, or need not come. */
   readonly isSecured?: boolean
   /** In WebSocket frames: other servers are told with the addresses for that. */
   readonly isWebSocket?: boolean
+  /** It may start TLS, or not. */
+  readonly isTlsOptional?: boolean
 }
 
 /** Totals of connections that are gone; live ones count in their own fields. */
@@ -155,6 +151,7 @@ export class Server {
   readonly sharing: Sharing
   readonly #parts: ServerParts
   readonly #listener: Listener
+  readonly #door: ClientDoor
   readonly #context: LinkContext
   #limits: LinkLimits
   #tls: SecureOptions | null = null
@@ -189,6 +186,7 @@ export class Server {
     this.#limits = limitsOf(parts.options)
     this.#context = this.#newContext()
     this.resident = newResident(this.#context)
+    this.#door = this.#newDoor()
   }
 
   /** The account of that name, made when it does not exist yet. */
@@ -250,6 +248,7 @@ export class Server {
     const { host, port } = this.address
     this.address = await this.#listener.start(host, port)
     this.log.info(`Listening for client connections on ${host}:${this.address.port}`)
+    sayHow(this.options, this.log)
   }
 
   /** Takes over reloaded options; users that are gone or changed are cut off. */
@@ -302,6 +301,7 @@ export class Server {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#closeListeners()
+    this.#door.close()
     for (const client of [...this.clients.values()]) client.close('Server Shutdown')
     this.sharing.close()
     this.hashes.close()
@@ -325,18 +325,27 @@ export class Server {
     if (tls === null) return this.#adopt(socket, id, null)
     // Turned on by a reload, with files that went bad since they were verified: never in clear.
     if (this.#tls === null) return void socket.destroy()
-    const host = socket.remoteAddress ?? ''
-    const nonce = this.authorization.hasNkeys ? newNonce() : ''
-    const { payloadBytesMax } = this.#limits
-    socket.write(this.#context.infoLine({ id, host, nonce, payloadBytesMax }, null))
-    upgrade(socket, this.#tls, tls.timeout, this.clock, (secure, error) => {
-      if (secure !== null) this.#adopt(secure, id, nonce)
-      else this.log.error(`${host} - cid:${id} - TLS handshake error: ${error}`)
+    this.#door.accept(socket, id, this.options, this.#tls)
+  }
+
+  #newDoor(): ClientDoor {
+    const { log, clock, closed } = this
+    return new ClientDoor({
+      log,
+      clock,
+      closed,
+      roomLeft: () => this.#limits.connectionsMax - this.clients.size,
+      greeting: (id, host) => {
+        const nonce = this.authorization.hasNkeys ? newNonce() : ''
+        const { payloadBytesMax } = this.#limits
+        return { nonce, line: this.#context.infoLine({ id, host, nonce, payloadBytesMax }, null) }
+      },
+      adopt: (socket, id, nonce, past) => this.#adopt(socket, id, nonce, past),
     })
   }
 
-  #adopt(socket: Socket, id: number, greetedWith: string | null): void {
-    this.#start(new Client(this.#context, new LinkSocket(socket), id), greetedWith)
+  #adopt(socket: Socket, id: number, greetedWith: string | null, past: SocketPast = {}): void {
+    this.#start(new Client(this.#context, new LinkSocket(socket, past), id), greetedWith)
   }
 
   #start(client: Client, greetedWith: string | null): void {
@@ -346,8 +355,8 @@ export class Server {
 
   /** What INFO says, without what is the connection's own. */
   info(way: Way): ServerInfo {
-    const { address, authorization, isOpen, tls, isSecured } = way
     const { options } = this
+    const { address, authorization, isOpen, tls, isSecured, isTlsOptional } = way
     return {
       server_id: this.id,
       server_name: this.name,
@@ -358,7 +367,7 @@ export class Server {
       port: address.port,
       headers: !options.no_header_support,
       ...(isAuthRequired(authorization) && !isOpen ? { auth_required: true } : {}),
-      ...(tls === null ? {} : { tls_required: true }),
+      ...(tls === null || isTlsOptional ? {} : { tls_required: true }),
       ...(tls && demandsCertificate(tls) ? { tls_verify: true } : {}),
       ...(isSecured ? { tls_available: true } : {}),
       max_payload: options.max_payload,
@@ -370,10 +379,13 @@ export class Server {
     }
   }
 
-  #way(): Way {
+  #way(isTlsFirst = false): Way {
     const { address, authorization, options } = this
     const { tls, client_advertise: advertise, no_auth_user } = options
-    return { address, authorization, isOpen: no_auth_user !== null, tls, advertise }
+    const isSecured = tls !== null && isClearAllowed(options)
+    const isTlsOptional = isSecured && !isTlsFirst
+    const isOpen = no_auth_user !== null
+    return { address, authorization, isOpen, tls, advertise, isSecured, isTlsOptional }
   }
 
   #newContext(): LinkContext {
@@ -391,7 +403,8 @@ export class Server {
         return server.authorization
       },
       clients: this.clients,
-      infoLine: (client, account) => infoLine(this.info(this.#way()), client, account),
+      infoLine: (client, account) =>
+        infoLine(this.info(this.#way(client.secured?.isFirst)), client, account),
       authenticate: (credentials, peer) => this.authenticate(credentials, globalAccountName, peer),
       account: name => this.account(name),
       opened: client => this.#tell(observer => observer.opened(client)),
@@ -456,36 +469,4 @@ function clusterFields(cluster: Cluster | null, way: Way): Partial<ServerInfo> {
   if (cluster === null) return advertise ? { connect_urls: [advertise] } : {}
   const urls = way.isWebSocket ? cluster.webSocketUrls : cluster.urls
   return { cluster: cluster.name, ...(urls.length === 0 ? {} : { connect_urls: urls }) }
-}
-
-/** What links need of the options. */
-function limitsOf(options: ServerOptions): LinkLimits {
-  const unlimited = (max: number) => (max <= 0 ? Number.POSITIVE_INFINITY : max)
-  return {
-    lineBytesMax: options.max_control_line,
-    payloadBytesMax: options.max_payload,
-    connectionsMax: unlimited(options.max_connections),
-    subscriptionsMax: unlimited(options.max_subscriptions),
-    pendingBytesMax: options.max_pending,
-    writeDeadlineMs: options.write_deadline,
-    tracedBytesMax: options.max_traced_msg_len,
-    tracesHeadersOnly: options.trace_headers,
-    subjectTokensMax: options.max_sub_tokens,
-    headersOff: options.no_header_support,
-    keepalive: {
-      intervalMs: options.ping_interval,
-      unansweredMax: options.ping_max,
-      firstMs: 2000,
-    },
-  }
-}
-
-function accountLimitsOf(limits: AccountOptions['limits']): AccountLimits {
-  const bound = (max: number) => (max < 0 ? Number.POSITIVE_INFINITY : max)
-  return {
-    connectionsMax: bound(limits.max_connections),
-    leafsMax: bound(limits.max_leafnodes),
-    subscriptionsMax: bound(limits.max_subscriptions),
-    payloadBytesMax: bound(limits.max_payload),
-  }
 }

@@ -3,6 +3,7 @@
 
 import type { CertificateFiles } from '../link/tls-files.ts'
 import { cipherSuites, curves } from '../link/tls-names.ts'
+import { parseDurationMs } from './duration.ts'
 import type { Block, ConfNode, Report, Values } from './option.ts'
 
 const windows = { type: 'unsupported', about: 'A certificate store of Windows.' } as const
@@ -89,11 +90,19 @@ export const tlsServerBlock = {
   },
   verify_cert_and_check_known_urls: { type: 'unsupported', about: 'For clusters and gateways.' },
   handshake_first: {
-    type: 'unsupported',
+    type: 'custom',
+    default: null as number | null,
+    defaultText: '`false`',
     aliases: ['first', 'immediate'],
-    about: 'Clients get INFO before the TLS handshake.',
+    read: readFirst,
+    about: 'TLS before INFO; `auto` or a time: INFO all the same, if TLS does not begin in time.',
   },
-  connection_rate_limit: { type: 'unsupported', about: 'TLS handshakes are not rate limited.' },
+  connection_rate_limit: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    about: 'TLS handshakes of NATS clients a second; 0 is no limit.',
+  },
   insecure: { type: 'ignored', about: 'Only means something for a remote.' },
 } as const satisfies Block
 
@@ -157,6 +166,25 @@ export function certificateProblem(tls: TlsServerOptions | null): string | null 
   if (tls.cert_file !== null) return "missing 'key_file' in TLS configuration"
   if (tls.key_file !== null) return "missing 'cert_file' in TLS configuration"
   return 'TLS Server certificate must be present and valid'
+}
+
+const autoMs = 50
+
+/** null: INFO first; 0: always TLS first; else so many ms are waited for it. */
+function readFirst(node: ConfNode, report: Report): number | null {
+  const field = 'field "handshake_first"'
+  if (node.is === 'boolean') return node.value ? 0 : null
+  if (node.is !== 'string') {
+    report.error(node.place, `${field} should be a boolean or a string`)
+    return null
+  }
+  const word = node.value.toLowerCase()
+  if (word === 'true' || word === 'on') return 0
+  if (word === 'false' || word === 'off') return null
+  if (word === 'auto' || word === 'auto_fallback') return autoMs
+  const ms = parseDurationMs(node.value)
+  if (ms === null) report.error(node.place, `${field}'s value "${node.value}" is invalid`)
+  return ms === null ? null : Math.max(0, ms)
 }
 
 type Both = Pick<TlsServerOptions, keyof typeof common & keyof TlsServerOptions>

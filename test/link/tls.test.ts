@@ -2,7 +2,8 @@ import { copyFileSync, rmSync } from 'node:fs'
 import { connect as dialClear, Socket } from 'node:net'
 import { connect } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
-import { FakeClock } from '../../src/base/clock.ts'
+import { FakeClock, realClock } from '../../src/base/clock.ts'
+import type { Log } from '../../src/base/log.ts'
 import { upgrade } from '../../src/link/tls.ts'
 import { type Certificates, newCertificates } from '../support/certificates.ts'
 import { optionsOf, startServer } from '../support/server.ts'
@@ -10,6 +11,16 @@ import { spec } from '../support/spec.ts'
 
 const tlsOf = (files: Certificates): string =>
   `tls { cert_file: "${files.serverCert}", key_file: "${files.serverKey}" }`
+
+const linesLog = (lines: string[]): Log => ({
+  debugOn: true,
+  traceOn: false,
+  info() {},
+  warn() {},
+  error: text => void lines.push(`ERR ${text}`),
+  debug: text => void lines.push(`DBG ${text}`),
+  trace() {},
+})
 
 spec('client TLS', it => {
   it('greets in clear, then upgrades', async () => {
@@ -118,5 +129,48 @@ spec('client TLS', it => {
     })
     assert.is.not(error, '')
     assert.ok(socket.destroyed)
+  })
+})
+
+spec('failed TLS handshakes', it => {
+  it('stand among the closed connections, and those that are no TLS are no error', async () => {
+    const files = newCertificates()
+    const verify = `, ca_file: "${files.ca}", verify: true }`
+    const lines: string[] = []
+    const server = await startServer(
+      tlsOf(files).replace(/ }$/, verify),
+      realClock,
+      linesLog(lines),
+    )
+    const { port } = server.address
+    try {
+      const clear = dialClear(port, '127.0.0.1')
+      clear.on('error', () => undefined)
+      clear.write('CONNECT {}\r\nPING\r\n')
+      clear.resume()
+      await new Promise(resolve => clear.once('close', resolve))
+      const tls = { caFile: files.ca }
+      await connect({ servers: `localhost:${port}`, tls, reconnect: false }).catch(() => null)
+      const gone = dialClear(port, '127.0.0.1')
+      gone.once('data', () => gone.destroy())
+      await new Promise(resolve => gone.once('close', resolve))
+      const closed = () => server.closed.list()
+      while (closed().length < 3) await new Promise(resolve => setTimeout(resolve, 10))
+      for (const { reason, kind } of closed()) {
+        assert.equal([reason, kind], ['TLS Handshake Failure', 'client'])
+      }
+      const said = lines.filter(line => line.includes('TLS handshake error: '))
+      const ports = closed().map(one => `127.0.0.1:${one.port} - cid:${one.id}`)
+      assert.is(said.length, 3)
+      assert.is(
+        said[0],
+        `DBG ${ports[0]} - TLS handshake error: first record does not look like a TLS handshake`,
+      )
+      assert.match(said[1] ?? '', new RegExp(`^ERR ${ports[1]} - TLS handshake error: `))
+      assert.is(said[2], `ERR ${ports[2]} - TLS handshake error: EOF`)
+      assert.is(server.clients.size, 0)
+    } finally {
+      server.close()
+    }
   })
 })

@@ -1,7 +1,7 @@
 // A broker in this process, from the text of a config; its port is a free one.
 
 import { type Clock, realClock } from '../../src/base/clock.ts'
-import { silentLog } from '../../src/base/log.ts'
+import { type Log, silentLog } from '../../src/base/log.ts'
 import { Turn } from '../../src/base/turn.ts'
 import { checkConfig, formatProblem } from '../../src/server/check.ts'
 import { parseConfText } from '../../src/server/conf.ts'
@@ -20,8 +20,12 @@ export function optionsOf(text: string): ServerOptions {
 }
 
 /** Started; close it at the end of the test. */
-export async function startServer(text = '', clock: Clock = realClock): Promise<Server> {
-  const server = new Server({ options: optionsOf(text), log: silentLog, clock, turn: new Turn() })
+export async function startServer(
+  text = '',
+  clock: Clock = realClock,
+  log: Log = silentLog,
+): Promise<Server> {
+  const server = new Server({ options: optionsOf(text), log, clock, turn: new Turn() })
   await startOperator(server)
   await server.start()
   return server

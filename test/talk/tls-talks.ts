@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import * as assert from 'uvu/assert'
 import { newCertificates, newClient } from '../support/certificates.ts'
-import { Talk } from '../support/talk.ts'
+import { dial, Talk } from '../support/talk.ts'
 
 export interface TlsTalk {
   readonly name: string
@@ -173,4 +173,131 @@ const verifyAndMap: readonly TlsTalk[] = [
   },
 ]
 
-export const tlsTalks: readonly TlsTalk[] = [...verifyAndMap]
+const first = (value: string) => `tls { ${pair}, handshake_first: ${value} }`
+
+/** TLS from the first byte on; INFO comes inside of it. */
+async function secureFirst(port: number): Promise<void> {
+  const talk = await secured({ port, host: '127.0.0.1' })
+  const info = await talk.info()
+  assert.is(info.tls_required, true)
+  await say(talk, { protocol: 0 })
+  await talk.expect('PONG\r\n')
+  talk.close()
+}
+
+async function secureAfterInfo(port: number): Promise<Info> {
+  const { talk, info } = await upgraded(port)
+  await say(talk, { protocol: 0 })
+  await talk.expect('PONG\r\n')
+  talk.send('SUB a 1\r\nPUB a 2\r\nhi\r\n')
+  await talk.expect('MSG a 1 2\r\nhi\r\n')
+  talk.close()
+  return info
+}
+
+async function clear(port: number, slowly = false): Promise<Info> {
+  const talk = await dial(port)
+  const info = await talk.info()
+  const lines = 'CONNECT {"verbose":false}\r\nSUB a 1\r\nPUB a 2\r\nhi\r\nPING\r\n'
+  if (slowly) await talk.sendSlowly(lines)
+  else talk.send(lines)
+  await talk.expect('MSG a 1 2\r\nhi\r\nPONG\r\n')
+  talk.send(`PUB a 100000\r\n${'x'.repeat(100_000)}\r\n`)
+  await talk.expect(`MSG a 1 100000\r\n${'x'.repeat(100_000)}\r\n`)
+  talk.close()
+  return info
+}
+
+const handshakes: readonly TlsTalk[] = [
+  {
+    name: 'handshake_first: TLS comes before INFO, and nothing else does',
+    config: first('true'),
+    async run(port) {
+      await secureFirst(port)
+      const talk = await dial(port)
+      talk.send('PING\r\n\r\n\r\n')
+      await talk.expectEnd()
+      await secureFirst(port)
+    },
+  },
+  {
+    name: 'handshake_first: auto serves those who wait for INFO, too',
+    config: first('auto'),
+    async run(port) {
+      await secureFirst(port)
+      const info = await secureAfterInfo(port)
+      assert.is(info.tls_required, true)
+      assert.is(info.tls_available, undefined)
+    },
+  },
+  {
+    name: 'handshake_first: a time to wait before INFO',
+    config: first('"300ms"'),
+    async run(port) {
+      await secureFirst(port)
+      const before = performance.now()
+      await secureAfterInfo(port)
+      assert.ok(performance.now() - before >= 290)
+    },
+  },
+  {
+    name: 'allow_non_tls: INFO says that TLS may be had, and both are served',
+    config: `tls { ${pair} }\nallow_non_tls: true`,
+    async run(port) {
+      for (const info of [
+        await clear(port),
+        await clear(port, true),
+        await secureAfterInfo(port),
+      ]) {
+        assert.is(info.tls_required, undefined)
+        assert.is(info.tls_available, true)
+      }
+    },
+  },
+  {
+    name: 'allow_non_tls: a client that says nothing is served, once it had time for TLS',
+    config: `tls { ${pair}, timeout: 0.2 }\nallow_non_tls: true`,
+    async run(port) {
+      const talk = await dial(port)
+      await talk.info()
+      await new Promise(resolve => setTimeout(resolve, 400))
+      await talk.sync()
+      talk.close()
+    },
+  },
+  {
+    name: 'allow_non_tls with handshake_first: auto serves three kinds of clients',
+    config: `${first('auto')}\nallow_non_tls: true`,
+    async run(port) {
+      await secureFirst(port)
+      await secureAfterInfo(port)
+      await clear(port)
+    },
+  },
+  {
+    name: 'allow_non_tls says nothing where TLS has to be first',
+    config: `${first('true')}\nallow_non_tls: true`,
+    async run(port) {
+      await secureFirst(port)
+      const talk = await dial(port)
+      talk.send('PING\r\n\r\n\r\n')
+      await talk.expectEnd()
+    },
+  },
+  {
+    name: 'connection_rate_limit: the handshake after the last of a second is turned away',
+    config: `tls { ${pair}, connection_rate_limit: 2 }`,
+    async run(port) {
+      await secureAfterInfo(port)
+      await secureAfterInfo(port)
+      const talk = await dial(port)
+      await talk.info()
+      const text = 'Connection throttling is active. Please try again later.'
+      await talk.expectEnd(`-ERR '${text}'\r\n`)
+      await new Promise(resolve => setTimeout(resolve, 1100))
+      await secureAfterInfo(port)
+    },
+  },
+]
+
+export const tlsTalks: readonly TlsTalk[] = [...verifyAndMap, ...handshakes]

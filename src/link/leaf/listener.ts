@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.ts'
 import { newNonce } from '../handshake.ts'
 import { type Address, Listener } from '../listener.ts'
 import { type ClientSocket, LinkSocket } from '../socket.ts'
-import { upgrade } from '../tls.ts'
+import { secure } from '../securing.ts'
 import type { SecureOptions } from '../tls-files.ts'
 
 export interface LeafListenerParts {
@@ -34,7 +34,8 @@ export interface LeafTls {
   /** null: turned on by a reload with files that went bad since; never in clear. */
   readonly options: SecureOptions | null
   readonly timeoutMs: number
-  readonly handshakeFirst: boolean
+  /** null: INFO first; 0: TLS first; else so long it may take to begin. */
+  readonly firstMs: number | null
 }
 
 export class LeafListener {
@@ -85,14 +86,30 @@ export class LeafListener {
     if (tls === null) return this.#parts.accept(new LinkSocket(socket), id, nonce, false)
     if (tls.options === null || this.#securing >= securingMax) return void socket.destroy()
     const { remoteAddress, remotePort } = socket
-    const isGreeted = !tls.handshakeFirst
-    if (isGreeted) socket.write(this.#parts.greeting(id, nonce))
+    const { options, timeoutMs, firstMs } = tls
+    let isGreeted = false
     this.#securing++
-    upgrade(socket, tls.options, tls.timeoutMs, clock, (secure, error) => {
-      this.#securing--
-      if (secure !== null) this.#parts.accept(new LinkSocket(secure), id, nonce, isGreeted)
-      else log.error(`${remoteAddress}:${remotePort} - lid:${id} - TLS handshake error: ${error}`)
-    })
+    secure(
+      socket,
+      { options, timeoutMs, firstMs, allowsClear: false },
+      {
+        clock,
+        greet: () => {
+          isGreeted = true
+          socket.write(this.#parts.greeting(id, nonce))
+        },
+        done: result => {
+          this.#securing--
+          if (result.is === 'secured') {
+            const link = new LinkSocket(result.socket, { isFirst: result.isFirst })
+            this.#parts.accept(link, id, nonce, isGreeted)
+          } else if (result.is === 'failed') {
+            const where = `${remoteAddress}:${remotePort} - lid:${id}`
+            log.error(`${where} - TLS handshake error: ${result.error}`)
+          }
+        },
+      },
+    )
   }
 }
 
