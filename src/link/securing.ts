@@ -67,7 +67,7 @@ function begin(socket: Socket, way: TlsWay, isFirst: boolean, securing: Securing
   })
 }
 
-/** The first byte, which stays to be read; null: none came in time. The socket is paused after it. */
+/** The first byte, which stays to be read; null: none came in time. Then the socket is paused. */
 function peek(
   socket: Socket,
   ms: number,

@@ -1,5 +1,5 @@
-// Clients that come with TLS, until they are clients: INFO, the handshake, and what is said of those
-// that fail (reference 2.10, 3.1).
+// Clients that come with TLS, until they are clients: INFO, the handshake, and what is said of
+// those that fail (reference 2.10, 3.1).
 
 import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
@@ -92,7 +92,7 @@ export class ClientDoor {
   #failed(came: Came, error: string): void {
     const { log } = this.#parts
     const label = labelOf(came)
-    // Load balancers and scanners do that all the time: nats-server 2.15 tells it to debuggers only.
+    // Load balancers and scanners do that: nats-server 2.15 tells it to debuggers only.
     if (error === timeoutText) log.debug(`${label} - ${error}`)
     else if (isNoTls(error)) log.debug(`${label} - TLS handshake error: ${noTlsText}`)
     else log.error(`${label} - TLS handshake error: ${error === goneText ? 'EOF' : error}`)
