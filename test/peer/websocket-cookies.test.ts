@@ -183,6 +183,39 @@ spec('websocket answers', it => {
       ),
     programsMsMax,
   )
+  it(
+    'tell of the addresses for WebSocket that the cluster has',
+    async () => {
+      const member = `cluster { name: c, listen: "127.0.0.1:PORT", ROUTES }`
+      const [one, two, web] = [await freePort(), await freePort(), await freePort()]
+      const far = `${block(web)}\n${member.replace('PORT', String(two))}`
+      const told: string[] = []
+      await withBoth(
+        port => `${block(port)}\n${member.replace('PORT', String(one)).replace('ROUTES', '')}`,
+        async ({ web: own }) => {
+          const routes = `routes: ["nats://127.0.0.1:${one}"]`
+          const hub = await startHub({ name: 'two', conf: far.replace('ROUTES', routes) })
+          await hub.process.waitFor('Route connection created')
+          let said: unknown = null
+          for (let tries = 0; tries < 50; tries++) {
+            const { talk } = await dialWebSocket(own)
+            const { connect_urls, ws_connect_urls } = (await talk.info()) as Record<string, unknown>
+            talk.close()
+            const urls = [...((connect_urls as string[] | undefined) ?? [])].sort()
+            said = { urls, ws_connect_urls }
+            if (urls.length > 1) break
+            await new Promise(resolve => setTimeout(resolve, 50))
+          }
+          await hub.stop()
+          told.push(JSON.stringify(said).replace(`:${own}`, ':OWN').replace(`:${web}`, ':FAR'))
+        },
+      )
+      assert.equal(told[1]?.match(/OWN|FAR/g)?.sort(), ['FAR', 'OWN'])
+      assert.equal(told[0]?.match(/OWN|FAR/g)?.sort(), ['FAR', 'OWN'])
+      assert.not.match(told.join(), 'ws_connect_urls')
+    },
+    programsMsMax,
+  )
 })
 
 const secured = (port: number, files: Certificates, more = '') =>
