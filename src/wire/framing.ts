@@ -218,14 +218,16 @@ export abstract class Framing {
   ): number {
     const { words } = this
     const bodyEnd = bodyAt + size
+    // No headers: it goes on as what it is, a message with one size.
+    const shown = headerSize === 0 ? 1 : sizes
     if (bodyEnd + 2 <= end) {
       // Sizes and body can go on in one piece when the line was not cut, and ends in CRLF.
       const together = words.line === chunk && lineEnd + 2 === bodyAt
-      const isTidy = together && sizesAreTidy(words, sizes, lineEnd)
-      const lineStart = isTidy ? (words.starts[words.count - sizes] as number) : -1
+      const isTidy = together && sizesAreTidy(words, shown, lineEnd)
+      const lineStart = isTidy ? (words.starts[words.count - shown] as number) : -1
       return this.#finish(chunk, lineStart, bodyAt, bodyAt + headerSize, bodyEnd, end)
     }
-    const sizeLine = sizes === 2 ? `${headerSize} ${size}\r\n` : `${size}\r\n`
+    const sizeLine = shown === 2 ? `${headerSize} ${size}\r\n` : `${size}\r\n`
     const { message } = this
     this.#body = Buffer.allocUnsafe(sizeLine.length + size + 2)
     this.#bodyBytes = this.#body.write(sizeLine, 0, 'latin1')

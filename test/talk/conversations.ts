@@ -73,6 +73,21 @@ export const conversations: readonly Conversation[] = [
     ],
   },
   {
+    name: 'a header message without headers is a plain one',
+    connect: quiet,
+    lines: [
+      '> SUB a 1',
+      '> HPUB a r 0 2',
+      '> hi',
+      '< MSG a 1 r 2',
+      '< hi',
+      '> HPUB a 0 0',
+      '> ',
+      '< MSG a 1 0',
+      '< ',
+    ],
+  },
+  {
     name: 'a client without header support gets the payload only',
     connect: 'CONNECT {"verbose":false,"pedantic":false}',
     lines: [

@@ -86,6 +86,7 @@ const rows: [meaning: string, bytes: string, said: string[]][] = [
   ['a size of ten digits', 'PUB a 1000000000\r\n', ['violation Parse Error']],
   ['PUB without a size', 'PUB a\r\n', ['violation Parse Error']],
   ['PUB with too much', 'PUB a b c 1\r\n', ['violation Parse Error']],
+  ['an HPUB without headers', 'HPUB foo r 0 5\r\nhello\r\n', ['pub foo|r||hello']],
   ['headers longer than all', 'HPUB a 5 4\r\n', ['violation Parse Error']],
   ['SUB without a sid', 'SUB a\r\n', ['violation Parse Error']],
   ['UNSUB without a sid', 'UNSUB\r\n', ['violation Parse Error']],
