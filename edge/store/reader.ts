@@ -42,8 +42,14 @@ export class Reader {
   }
 
   get(seq: number): StoredMessage | undefined {
-    const { id, firstSeq, readableSeq, removed, rows } = this.#shelf
+    const { firstSeq, readableSeq, removed } = this.#shelf
     if (seq < firstSeq || seq > readableSeq || removed.has(seq)) return undefined
+    return this.stored(seq)
+  }
+
+  /** Whatever stands in the database, on disk or not. */
+  stored(seq: number): StoredMessage | undefined {
+    const { id, rows } = this.#shelf
     const row = rows.messageById.get(idOf(id, seq))
     return row && this.#message(row)
   }

@@ -158,6 +158,8 @@ export interface Stream {
   skipTo(seq: number): void
   /** Sequence of the last message on a literal subject, readable or not; 0: there is none. */
   lastSeqOf(subject: string): number
+  /** The last message on a literal subject, readable or not: what the next one builds upon. */
+  newest(subject: string): StoredMessage | undefined
   get(seq: number): StoredMessage | undefined
   /** The first message from `fromSeq` on that matches one of the filters (none = all). */
   next(filters: readonly string[], fromSeq: number): StoredMessage | undefined

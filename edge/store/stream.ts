@@ -44,6 +44,7 @@ import { type SubjectEntry, Subjects } from './subjects.ts'
 import type { StoreTime } from './time.ts'
 import { Waiting } from './waiting.ts'
 
+const nothing = Buffer.alloc(0)
 const uncountedMax = 512
 /** Memory a waiting row takes beside its bytes, about. */
 const rowBytes = 200
@@ -296,6 +297,16 @@ export class StoreStream implements Stream, Shelf, Participant {
     if (entry.last > 0) return entry.last
     entry.last = this.#waiting.lastOf(entry) || this.reader.lastOf(entry, this.lastSeq)
     return entry.last
+  }
+
+  newest(name: string): StoredMessage | undefined {
+    const seq = this.lastSeqOf(name)
+    if (seq === 0) return undefined
+    if (!this.#waiting.covers(seq)) return this.reader.stored(seq)
+    const row = this.#waiting.at(seq)
+    if (!row) return undefined
+    const { timeUs, headers, payload } = row
+    return { seq, subject: name, timeUs, headers: headers ?? nothing, payload: payload ?? nothing }
   }
 
   /** Lowest sequence on a subject, readable or not; 0 when there is none. */

@@ -38,7 +38,7 @@ export interface ApiRequest<J extends JetStreamAccount = JetStreamAccount> {
  * `subject`  behind `$JS.API.`: `STREAM.INFO.*`, `CONSUMER.CREATE.*.*.>`
  * `type`     behind `io.nats.jetstream.api.v1.`: `stream_info_response`
  * `handle`   gives the answer's fields (in the order nats-server prints them), an ApiError, or
- *            null for no answer at all
+ *            null for no answer at all; a promise when it takes more than one turn of the loop
  * `writes`   the answer waits until what the handler wrote is on disk (invariant 1)
  * `quiet`    a successful call is neither counted nor audited
  * `onError`  fields nats-server prints behind an error: `{ purged: 0 }`
@@ -46,7 +46,7 @@ export interface ApiRequest<J extends JetStreamAccount = JetStreamAccount> {
 export interface ApiRow<J extends JetStreamAccount = JetStreamAccount> {
   readonly subject: string
   readonly type: string
-  readonly handle: (request: ApiRequest<J>) => ApiAnswer
+  readonly handle: (request: ApiRequest<J>) => ApiAnswer | Promise<ApiAnswer>
   readonly writes?: boolean
   readonly quiet?: boolean
   readonly onError?: Readonly<Record<string, unknown>>

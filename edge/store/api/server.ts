@@ -59,6 +59,7 @@ export class ApiServer implements LocalSink {
       this.#answer(row, subject, message.reply, body.toString(), storeFailed(sick.message))
       return
     }
+    const request = row.quiet ? '' : body.toString()
     const answer = attempt(row, {
       jetstream: this.#streams,
       subject,
@@ -67,9 +68,21 @@ export class ApiServer implements LocalSink {
       headers: headersOf(message),
       body,
     })
-    if (answer === null) return
     const { reply } = message
-    const request = row.quiet ? '' : body.toString()
+    if (answer instanceof Promise) {
+      void answer.then(late => this.#handled(row, subject, reply, request, late))
+    } else this.#handled(row, subject, reply, request, answer)
+  }
+
+  /** What a handler wrote is on disk before anybody hears of it. */
+  #handled(
+    row: ApiRow<StreamAdmin>,
+    subject: string,
+    reply: string,
+    request: string,
+    answer: ApiAnswer,
+  ): void {
+    if (answer === null) return
     if (!row.writes || isApiError(answer)) {
       this.#answer(row, subject, reply, request, answer)
       return
@@ -115,11 +128,19 @@ export class ApiServer implements LocalSink {
 }
 
 /** A disk that fails in the middle of a write is an answer; the commit group sees to the rest. */
-function attempt(row: ApiRow<StreamAdmin>, request: ApiRequest<StreamAdmin>): ApiAnswer {
+function attempt(
+  row: ApiRow<StreamAdmin>,
+  request: ApiRequest<StreamAdmin>,
+): ApiAnswer | Promise<ApiAnswer> {
   try {
-    return row.handle(request)
+    const answer = row.handle(request)
+    return answer instanceof Promise ? answer.catch(refusedByDisk) : answer
   } catch (error) {
-    if (!isDiskError(error)) throw error
-    return storeFailed(error.message)
+    return refusedByDisk(error)
   }
+}
+
+function refusedByDisk(error: unknown): ApiAnswer {
+  if (!isDiskError(error)) throw error
+  return storeFailed(error.message)
 }
