@@ -52,8 +52,22 @@ export interface StreamConfig {
     readonly max_ack_pending?: number
   }
   readonly allow_msg_ttl: boolean
+  /** Of the markers that are left where the last message of a subject went away. */
+  readonly subject_delete_marker_ttl?: number
+  readonly allow_msg_counter?: boolean
+  readonly allow_atomic?: boolean
+  readonly allow_msg_schedules?: boolean
+  readonly persist_mode?: 'async'
+  readonly allow_batched?: boolean
   readonly metadata?: Readonly<Record<string, string>>
-  readonly placement?: unknown
+  readonly placement?: PlacementConfig
+}
+
+/** Accepted and echoed: a single server has no choice. */
+export interface PlacementConfig {
+  readonly cluster?: string
+  readonly tags?: readonly string[]
+  readonly preferred?: string
 }
 
 export interface StreamState {
@@ -87,6 +101,8 @@ export interface StreamSourceConfig {
   readonly subject_transforms?: readonly SubjectTransformConfig[]
   /** A stream behind another API prefix, e.g. `$JS.hub.API`. */
   readonly external?: { readonly api: string; readonly deliver: string }
+  /** A durable consumer that stands at the origin already (2.14). */
+  readonly consumer?: { readonly name?: string; readonly deliver_subject?: string }
 }
 
 /** What to append; the buffers are copied. */

@@ -8,12 +8,12 @@ import {
   replicasNegative,
   streamInvalidConfig,
 } from '../errors.ts'
-import type { ApiError, StreamConfig } from '../shapes.ts'
+import type { ApiError, PlacementConfig, StreamConfig } from '../shapes.ts'
 import { checkSources, readSource, readSources } from '../source/config.ts'
 import { durationText } from '../consumer/duration.ts'
 import { isName } from './name.ts'
 import { checkRepublish, readRepublish, readTransform } from './shaping.ts'
-import { FieldReader, type Fields, isFields } from './text.ts'
+import { FieldReader, type Fields } from './text.ts'
 
 export const nameCharactersMax = 255
 const descriptionBytesMax = 4 * 1024
@@ -55,6 +55,8 @@ function withDefaults(fields: Fields, windowNsMax: number): StreamConfig | null 
   const republish = readRepublish(read.fields('republish'))
   const inactiveThreshold = limits.integer('inactive_threshold')
   const ackPendingMax = limits.integer('max_ack_pending')
+  const markerTtl = read.integer('subject_delete_marker_ttl')
+  const persistMode = read.word('persist_mode', ['', 'default', 'async'], '')
   const config: StreamConfig = {
     name,
     ...(description !== '' && { description }),
@@ -71,7 +73,7 @@ function withDefaults(fields: Fields, windowNsMax: number): StreamConfig | null 
     num_replicas: read.integer('num_replicas') || 1,
     ...(read.flag('no_ack') && { no_ack: true }),
     duplicate_window: window || (mirror ? 0 : defaultWindow(maxAge, windowNsMax)),
-    ...(placement !== undefined && { placement }),
+    ...(placement && { placement }),
     ...(mirror && { mirror }),
     ...(sources && sources.length > 0 && { sources }),
     compression: read.word('compression', ['none', 's2'], 'none'),
@@ -89,7 +91,13 @@ function withDefaults(fields: Fields, windowNsMax: number): StreamConfig | null 
       ...(inactiveThreshold !== 0 && { inactive_threshold: inactiveThreshold }),
       ...(ackPendingMax !== 0 && { max_ack_pending: ackPendingMax }),
     },
-    allow_msg_ttl: false,
+    allow_msg_ttl: read.flag('allow_msg_ttl'),
+    ...(markerTtl !== 0 && { subject_delete_marker_ttl: markerTtl }),
+    ...(read.flag('allow_msg_counter') && { allow_msg_counter: true }),
+    ...(read.flag('allow_atomic') && { allow_atomic: true }),
+    ...(read.flag('allow_msg_schedules') && { allow_msg_schedules: true }),
+    ...(persistMode === 'async' && { persist_mode: 'async' }),
+    ...(read.flag('allow_batched') && { allow_batched: true }),
     ...(metadata && Object.keys(metadata).length > 0 && { metadata: sorted(metadata) }),
   }
   const wrong = read.wrong || limits.wrong || placement === null
@@ -113,13 +121,19 @@ function defaultWindow(maxAge: number, windowNsMax: number): number {
 }
 
 /** Accepted and echoed, without meaning on a single server. */
-function readPlacement(fields: Fields | undefined): Fields | null | undefined {
+function readPlacement(fields: Fields | undefined): PlacementConfig | null | undefined {
   if (fields === undefined) return undefined
   const read = new FieldReader(fields)
   const cluster = read.text('cluster')
   const tags = read.texts('tags')
+  const preferred = read.text('preferred')
   if (read.wrong) return null
-  return { ...(cluster !== '' && { cluster }), ...(tags.length > 0 && { tags }) }
+  if (cluster === '' && tags.length === 0 && preferred === '') return undefined
+  return {
+    ...(cluster !== '' && { cluster }),
+    ...(tags.length > 0 && { tags }),
+    ...(preferred !== '' && { preferred }),
+  }
 }
 
 function sorted(metadata: Readonly<Record<string, string>>): Record<string, string> {
@@ -267,7 +281,7 @@ export function configFields(config: StreamConfig): Fields {
     num_replicas: config.num_replicas,
     ...(config.no_ack && { no_ack: true }),
     ...(config.duplicate_window !== 0 && { duplicate_window: config.duplicate_window }),
-    ...(isFields(placement) && { placement }),
+    ...(placement && { placement }),
     ...(config.mirror && { mirror: config.mirror }),
     ...(config.sources && { sources: config.sources }),
     compression: config.compression,
@@ -282,6 +296,15 @@ export function configFields(config: StreamConfig): Fields {
     deny_purge: config.deny_purge,
     allow_rollup_hdrs: config.allow_rollup_hdrs,
     consumer_limits: config.consumer_limits,
+    ...(config.allow_msg_ttl && { allow_msg_ttl: true }),
+    ...(config.subject_delete_marker_ttl && {
+      subject_delete_marker_ttl: config.subject_delete_marker_ttl,
+    }),
+    ...(config.allow_msg_counter && { allow_msg_counter: true }),
+    ...(config.allow_atomic && { allow_atomic: true }),
+    ...(config.allow_msg_schedules && { allow_msg_schedules: true }),
+    ...(config.persist_mode && { persist_mode: config.persist_mode }),
+    ...(config.allow_batched && { allow_batched: true }),
     ...(metadata && { metadata }),
   }
 }

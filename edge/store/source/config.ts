@@ -41,8 +41,9 @@ export function readSource(fields: Fields | undefined): StreamSourceConfig | nul
   const outside = new FieldReader(external ?? {})
   const api = outside.text('api')
   const deliver = outside.text('deliver')
+  const consumer = readConsumer(read.fields('consumer'))
   const texts = [name, filter, api, deliver]
-  if (read.wrong || outside.wrong || transforms === null) return null
+  if (read.wrong || outside.wrong || transforms === null || consumer === null) return null
   if (texts.some(text => text.length > subjectCharactersMax)) return null
   if (startTime !== '' && timeOf(startTime) === null) return null
   return {
@@ -52,7 +53,17 @@ export function readSource(fields: Fields | undefined): StreamSourceConfig | nul
     ...(filter !== '' && { filter_subject: filter }),
     ...(transforms.length > 0 && { subject_transforms: transforms }),
     ...(external && { external: { api, deliver } }),
+    ...(consumer && { consumer }),
   }
+}
+
+function readConsumer(fields: Fields | undefined): StreamSourceConfig['consumer'] | null {
+  if (fields === undefined) return undefined
+  const read = new FieldReader(fields)
+  const name = read.text('name')
+  const deliver = read.text('deliver_subject')
+  if (read.wrong || name.length + deliver.length > subjectCharactersMax) return null
+  return { ...(name !== '' && { name }), ...(deliver !== '' && { deliver_subject: deliver }) }
 }
 
 /** null: it is not what it should be. */
