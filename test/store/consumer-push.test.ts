@@ -243,7 +243,7 @@ spec('where consumers start', it => {
       stream.remove(4)
       bench.pull('S', 'c', 'in', '5')
       assert.equal(await inbox.expect(2), ['s.b S.c.1.5.2.T.1 |', 's.a S.c.1.6.3.T.0 |'])
-      assert.is(figures(await bench.info('S', 'c')), '3/7 0/0 3 0 1 0')
+      assert.is(figures(await bench.info('S', 'c')), '3/7 0/2 3 0 1 0')
     }))
 
   it('a pull that is gone does not lose the last of a subject', () =>

@@ -3,6 +3,7 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { type Broker, startBroker } from '../store/broker.ts'
 import { type Hub, startHub } from './hub.ts'
+import type { NatsVersion } from './peers.ts'
 import type { Hooks } from './spec.ts'
 
 export interface Pair {
@@ -11,13 +12,13 @@ export interface Pair {
 }
 
 /** There while the cases of the suite run. */
-export function pairFor(hooks: Hooks): Pair {
+export function pairFor(hooks: Hooks, version: NatsVersion = '2.10'): Pair {
   const pair = { theirs: {} as NatsConnection, ours: {} as NatsConnection }
   const clients: NatsConnection[] = []
   let hub: Hub | undefined
   let broker: Broker | undefined
   hooks.before(async () => {
-    hub = await startHub({ version: '2.10', jetstream: true })
+    hub = await startHub({ version, jetstream: true })
     broker = await startBroker()
     pair.theirs = await connect({ servers: hub.url })
     clients.push(pair.theirs)

@@ -12,18 +12,19 @@
 import type { Timer } from '../../../src/base/clock.ts'
 import type { TurnJob } from '../../../src/base/turn.ts'
 import type { StoredMessage, Stream, StreamListener } from '../shapes.ts'
-import { type AckedMessage, ackVerb, nakDelayMs, readAckNumbers, termReason } from './ack.ts'
 import { AckAnswers } from './ack-answers.ts'
+import { AckIntake } from './acks.ts'
 import { Advisories } from './advisories.ts'
 import type { ConsumerConfig } from './config.ts'
-import { Cursor } from './cursor.ts'
-import { Floor } from './floor.ts'
+import type { Cursor } from './cursor.ts'
 import type { ConsumerState, Kept, StoredConsumer } from './keeper.ts'
+import { Ledger } from './ledger.ts'
 import type { Outlet, OutletOwner } from './outlet.ts'
 import type { ConsumerOwner } from './owner.ts'
 import { Pace } from './pace.ts'
-import { type Pending, PendingMessages } from './pending.ts'
+import type { Pending, PendingMessages } from './pending.ts'
 import { Redelivery, ackWaitMs, isLastDelivery } from './redelivery.ts'
+import { resetTarget } from './reset.ts'
 import type { Sender } from './sender.ts'
 
 /** Whatever max_ack_pending says (invariant 3): about 10 MB of records. */
@@ -51,64 +52,71 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   readonly name: string
   readonly createdUs: number
   readonly ackPrefix: string
-  readonly cursor: Cursor
-  readonly pending = new PendingMessages()
+  readonly ledger: Ledger
+  readonly acks: AckIntake<Consumer>
   readonly outlet: Outlet
   config: ConsumerConfig
-  nextConsumerSeq = 1
-  lastDeliveredUs = 0
-  lastAckedUs = 0
   readonly #owner: ConsumerOwner<Consumer>
   readonly #answers: AckAnswers<Consumer>
   readonly #advisories: Advisories<Consumer>
   readonly #redelivery: Redelivery
-  readonly #floor = new Floor()
   #isStarted = false
   #pace: Pace
   #paceTimer: Timer | null = null
-  /** Times are taken once for many deliveries or acks. */
+  /** Times are taken once for many deliveries. */
   #hasDelivered = false
-  #hasAcked = false
-  readonly #acked: AckedMessage = { deliveries: 0, streamSeq: 0, consumerSeq: 0 }
 
   constructor(parts: ConsumerParts) {
-    this.#owner = parts.owner
-    this.#answers = new AckAnswers(this, parts.owner, parts.sender)
-    this.#advisories = new Advisories(this, parts.owner)
-    this.stream = parts.stream
+    const { owner, stream, config } = parts
+    const { clock } = owner
+    this.#owner = owner
+    this.#answers = new AckAnswers(this, owner, parts.sender)
+    this.#advisories = new Advisories(this, owner)
+    this.stream = stream
     this.name = parts.name
     this.createdUs = parts.createdUs
-    this.config = parts.config
-    this.ackPrefix = `$JS.ACK.${parts.stream.config.name}.${parts.name}.`
-    this.cursor = new Cursor(parts.stream, parts.config, parts.owner.clock)
-    this.#pace = new Pace(parts.config, 0)
-    this.#redelivery = new Redelivery(this.pending, parts.owner.clock, entries =>
-      this.#redeliverDue(entries),
-    )
+    this.config = config
+    this.ackPrefix = `$JS.ACK.${stream.config.name}.${parts.name}.`
+    this.ledger = new Ledger(stream, config, clock, () => owner.nowUs())
+    this.#pace = new Pace(config, 0)
+    this.#redelivery = new Redelivery(this.pending, clock, entries => this.#redeliverDue(entries))
     this.outlet = parts.outlet(this, () => this.config)
+    this.acks = new AckIntake({
+      consumer: this,
+      owner,
+      answers: this.#answers,
+      advisories: this.#advisories,
+      redelivery: this.#redelivery,
+    })
   }
 
   /** A new one finds its place in the stream. */
   place(): void {
-    this.cursor.start(this.config)
+    this.ledger.place(this.config)
     this.#pace = new Pace(this.config, this.stream.state().lastSeq)
-    if (this.config.direct) this.#floor.set(0, this.cursor.nextSeq - 1)
   }
 
   /** A stored one goes on; what was pending falls due after a whole ack_wait from now. */
   restore(stored: StoredConsumer): void {
-    const { state } = stored
     this.id = stored.id
-    this.cursor.resumeAt(state.deliveredStreamSeq, state.skipUntil)
-    this.nextConsumerSeq = state.deliveredConsumerSeq + 1
-    this.#floor.set(state.floorConsumerSeq, state.floorStreamSeq)
-    this.lastDeliveredUs = state.lastDeliveredUs
-    this.lastAckedUs = state.lastAckedUs
     this.#pace = new Pace(this.config, this.stream.state().lastSeq)
-    const dueMs = this.#nowMs() + ackWaitMs(this.config, 1)
-    for (const [chunk, entries] of stored.chunks) this.pending.restore(chunk, entries, dueMs)
-    this.#dropMissing()
+    this.ledger.restore(stored, this.#nowMs() + ackWaitMs(this.config, 1))
     this.#redelivery.armNext()
+  }
+
+  /**
+   * Begins again as if nothing was ever delivered: at `seq`, or 0 for behind the ack floor.
+   * Returns where, or why it may not (2.14).
+   */
+  reset(seq: number): number | string {
+    const target = resetTarget(this, seq)
+    if (typeof target === 'string') return target
+    this.#redelivery.close()
+    this.ledger.reset(target)
+    this.outlet.reset()
+    this.#owner.saveNow(this)
+    this.wake()
+    return target
   }
 
   /** From now on it delivers. */
@@ -150,12 +158,33 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.#owner.expired(this)
   }
 
+  get cursor(): Cursor {
+    return this.ledger.cursor
+  }
+
+  get pending(): PendingMessages {
+    return this.ledger.pending
+  }
+
+  get nextConsumerSeq(): number {
+    return this.ledger.nextConsumerSeq
+  }
+
   get nextStreamSeq(): number {
     return this.cursor.nextSeq
   }
 
-  get acks(): boolean {
+  /** Deliveries wait for an acknowledgement. */
+  get tracks(): boolean {
     return this.config.ack_policy !== 'none'
+  }
+
+  get isAckFull(): boolean {
+    return this.ackRoom() <= 0
+  }
+
+  get ackPending(): number {
+    return this.pending.count
   }
 
   pendingCount(): number {
@@ -180,27 +209,15 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   /** Many went. */
   #purged(): void {
     this.cursor.purged()
-    if (!this.#dropMissing()) return
-    this.#floor.moved()
+    if (!this.ledger.dropMissing()) return
+    this.ledger.floor.moved()
     this.#owner.saveSoon(this)
     this.wake()
   }
 
-  /**
-   * What lies before the first message cannot be acknowledged any more; what lies beyond the last
-   * one was lost with a damaged store.
-   */
-  #dropMissing(): boolean {
-    const { firstSeq } = this.stream.state()
-    const isMissing = (seq: number): boolean => seq < firstSeq || seq >= this.cursor.nextSeq
-    const missing = this.pending.sequences().filter(isMissing)
-    for (const seq of missing) this.pending.remove(seq)
-    return missing.length > 0
-  }
-
   /** keeps nats-server's word: a message that is gone counts as terminated. */
   #lostMessage(entry: Pending): void {
-    this.#floor.moved()
+    this.ledger.floor.moved()
     this.#advisories.terminated(entry.seq, entry.consumerSeq, entry.deliveries, deletedReason)
     this.#owner.saveSoon(this)
     this.wake()
@@ -208,10 +225,6 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
 
   #nowMs(): number {
     return this.#owner.clock.monotonicMs()
-  }
-
-  get #isLimits(): boolean {
-    return this.stream.config.retention === 'limits'
   }
 
   // ---- delivering
@@ -235,7 +248,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         messages--
         continue
       }
-      const room = Math.min(wanted, messages, this.#ackRoom())
+      const room = Math.min(wanted, messages, this.ackRoom())
       if (room <= 0) break
       const batch = this.cursor.fetch(this.#pace.isOn ? 1 : room)
       if (batch.length === 0) break
@@ -257,13 +270,13 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   #delivered(): void {
     if (!this.#hasDelivered) return
     this.#hasDelivered = false
-    this.lastDeliveredUs = this.#owner.nowUs()
+    this.ledger.lastDeliveredUs = this.#owner.nowUs()
     this.#owner.saveSoon(this)
   }
 
   /** How many more may wait for an ack. */
-  #ackRoom(): number {
-    if (!this.acks) return Number.POSITIVE_INFINITY
+  ackRoom(): number {
+    if (!this.tracks) return Number.POSITIVE_INFINITY
     const max = this.config.max_ack_pending ?? 0
     return Math.min(max > 0 ? max : ackPendingMax, ackPendingMax) - this.pending.count
   }
@@ -300,28 +313,29 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     const { seq } = message
     const left = this.cursor.leftBehind()
     this.cursor.advance(seq)
-    if (this.acks) {
+    if (this.tracks) {
       const dueMs = nowMs + ackWaitMs(this.config, 1)
-      this.pending.add({ seq, consumerSeq: this.nextConsumerSeq, deliveries: 1, dueMs })
+      this.pending.add({ seq, consumerSeq: this.ledger.nextConsumerSeq, deliveries: 1, dueMs })
       this.#redelivery.arm(dueMs)
     }
     if (this.#send(message, 1, left, nowMs)) {
-      if (!this.acks) this.#sentUnacked(seq)
+      if (!this.tracks) this.#sentUnacked(seq)
       return true
     }
-    if (this.acks) this.pending.remove(seq)
+    if (this.tracks) this.pending.remove(seq)
     this.cursor.rewind(seq)
     return false
   }
 
   #send(message: StoredMessage, deliveries: number, left: number, nowMs: number): boolean {
     const { seq, subject, timeUs, headers, payload } = message
-    const consumerSeq = this.nextConsumerSeq
+    const { ledger } = this
+    const consumerSeq = ledger.nextConsumerSeq
     const reply = `${this.ackPrefix}${deliveries}.${seq}.${consumerSeq}.${timeUs}000.${left}`
     const size = subject.length + reply.length + headers.length + payload.length
-    this.nextConsumerSeq = consumerSeq + 1
+    ledger.nextConsumerSeq = consumerSeq + 1
     if (!this.outlet.deliver(message, reply, size, nowMs)) {
-      this.nextConsumerSeq = consumerSeq
+      ledger.nextConsumerSeq = consumerSeq
       return false
     }
     if (this.#pace.isOn) this.#pace.sent(message, size, nowMs)
@@ -330,8 +344,8 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   }
 
   #sentUnacked(seq: number): void {
-    this.#floor.set(this.nextConsumerSeq - 1, seq)
-    if (!this.#isLimits) this.#owner.acked(this, seq)
+    this.ledger.floor.set(this.ledger.nextConsumerSeq - 1, seq)
+    if (this.#owner.removesAcked) this.#owner.acked(this, seq)
   }
 
   #isTooSoon(message: StoredMessage, nowMs: number): boolean {
@@ -357,114 +371,16 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.#advisories.exhausted(entry)
   }
 
-  // ---- acknowledgements
-
-  /** A message on the consumer's ack subject; `from`: where its numbers start. */
-  ack(subject: string, from: number, reply: string, body: Buffer): void {
-    const acked = this.#acked
-    if (this.closed || !readAckNumbers(subject, from, acked)) return
-    this.outlet.touched()
-    const { streamSeq, consumerSeq, deliveries } = acked
-    switch (ackVerb(body)) {
-      case 'ack':
-        if (!this.#takeAck(streamSeq, consumerSeq)) return
-        break
-      case 'next':
-        this.#takeAck(streamSeq, consumerSeq)
-        this.outlet.request(reply, body.subarray('+NXT'.length), this.#nowMs())
-        return
-      case 'nak':
-        this.#takeNak(streamSeq, consumerSeq, deliveries, body)
-        break
-      case 'progress':
-        this.#takeProgress(streamSeq)
-        break
-      case 'term': {
-        const isTaken = this.#takeAck(streamSeq, consumerSeq)
-        this.#advisories.terminated(streamSeq, consumerSeq, deliveries, termReason(body))
-        if (!isTaken) return
-        break
-      }
-      case 'unknown':
-        break
-    }
-    if (reply === '') return
-    this.#answers.add(reply)
-    this.wake()
-  }
-
-  /** False for what this consumer has not delivered, or the store cannot take: no answer. */
-  #takeAck(seq: number, consumerSeq: number): boolean {
-    if (seq === 0 || seq >= this.cursor.nextSeq || !this.acks || !this.#owner.takesAcks)
-      return false
-    const hadRoom = this.#ackRoom() > 0
-    if (this.config.ack_policy === 'all') {
-      if (consumerSeq <= this.#floor.consumerSeq || seq <= this.#floor.streamSeq) return true
-      const covered = this.pending.upTo(seq)
-      for (const each of covered) this.pending.remove(each)
-      this.#floor.set(consumerSeq, seq)
-      if (!this.#isLimits) for (const each of covered) this.#owner.acked(this, each)
-    } else {
-      const wasGivenUp = this.pending.isExhausted(seq)
-      const isKnown = this.pending.remove(seq) !== undefined
-      if (isKnown) this.#floor.moved()
-      if (!isKnown && !wasGivenUp) return true
-      if (!this.#isLimits) this.#owner.acked(this, seq)
-    }
-    this.#hasAcked = true
-    this.#owner.saveSoon(this)
-    if (!hadRoom) this.wake()
-    return true
-  }
-
-  #takeNak(seq: number, consumerSeq: number, deliveries: number, body: Buffer): void {
-    this.#settleFloor()
-    if (consumerSeq <= this.#floor.consumerSeq || consumerSeq >= this.nextConsumerSeq) return
-    const entry = this.pending.get(seq)
-    if (!entry) return
-    this.#advisories.refused(seq, consumerSeq, deliveries)
-    const delayMs = nakDelayMs(body)
-    if (delayMs === null) {
-      this.pending.enqueue(entry)
-      this.wake()
-      return
-    }
-    const dueMs = this.#nowMs() + delayMs
-    this.pending.postpone(entry, dueMs)
-    this.#redelivery.arm(dueMs)
-  }
-
-  #takeProgress(seq: number): void {
-    const entry = this.pending.get(seq)
-    if (!entry) return
-    this.pending.postpone(entry, this.#nowMs() + ackWaitMs(this.config, entry.deliveries))
-  }
-
   /** Does this consumer still need the message? Asked by work-queue and interest streams. */
   needs(seq: number): boolean {
     if (seq >= this.cursor.nextSeq || this.pending.has(seq)) return true
-    return this.acks && this.pending.isExhausted(seq)
+    return this.tracks && this.pending.isExhausted(seq)
   }
 
   // ---- state
 
-  #settleFloor(): void {
-    this.#floor.settle(this.pending, this.nextConsumerSeq - 1, this.cursor.nextSeq - 1)
-  }
-
   state(): ConsumerState {
-    this.#settleFloor()
-    if (this.#hasAcked) this.lastAckedUs = this.#owner.nowUs()
-    this.#hasAcked = false
-    return {
-      deliveredConsumerSeq: this.nextConsumerSeq - 1,
-      deliveredStreamSeq: this.cursor.nextSeq - 1,
-      floorConsumerSeq: this.#floor.consumerSeq,
-      floorStreamSeq: this.#floor.streamSeq,
-      skipUntil: this.cursor.skipUntil,
-      lastDeliveredUs: this.lastDeliveredUs,
-      lastAckedUs: this.lastAckedUs,
-    }
+    return this.ledger.state()
   }
 
   takeChanges(): readonly (readonly [number, string | null])[] {

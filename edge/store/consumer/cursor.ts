@@ -68,16 +68,32 @@ export class Cursor {
   start(config: ConsumerConfig): void {
     const state = this.#stream.state()
     const seq = this.#startSeq(config, state.firstSeq, state.lastSeq)
-    this.nextSeq = Math.min(Math.max(seq, state.firstSeq, 1), state.lastSeq + 1)
+    const end = Math.max(state.lastSeq + 1, config.opt_start_seq ?? 0)
+    this.nextSeq = Math.min(Math.max(seq, state.firstSeq, 1), end)
     if (config.deliver_policy === 'last_per_subject') {
       this.#startSkipping(this.#stream.readableSeq, 0)
     }
   }
 
-  /** A restored consumer's place. */
-  resumeAt(deliveredSeq: number, skipUntil: number): void {
-    this.nextSeq = Math.min(deliveredSeq, this.#stream.state().lastSeq) + 1
+  /**
+   * A restored consumer's place: not behind the end of a stream that has lost messages, but for a
+   * start that was asked for beyond it.
+   */
+  resumeAt(deliveredSeq: number, skipUntil: number, startSeq: number): void {
+    const end = Math.max(this.#stream.state().lastSeq, startSeq - 1)
+    this.nextSeq = Math.min(deliveredSeq, end) + 1
     if (skipUntil > 0) this.#startSkipping(skipUntil, deliveredSeq)
+  }
+
+  /** Back or forth to `seq`; what is left of a last_per_subject phase is looked for again. */
+  reset(seq: number): void {
+    const until = this.skipUntil
+    this.#skip = []
+    this.#skipAt = 0
+    this.#dryAt = 0
+    this.#countedTo = -1
+    this.nextSeq = seq
+    if (until >= seq) this.#startSkipping(until, seq - 1)
   }
 
   refilter(config: ConsumerConfig): void {
@@ -212,7 +228,7 @@ export class Cursor {
     this.#left = this.#skip.length
     this.#countedTo = until
     this.#isStale = false
-    this.nextSeq = this.#skip[0] ?? until + 1
+    this.nextSeq = this.#skip[0] ?? Math.max(until, 1)
   }
 
   #fetchSkipping(countMax: number): readonly StoredMessage[] {

@@ -1,8 +1,9 @@
 // The subjects a consumer listens on. They are real subscriptions, so that a missing consumer
 // means "no responders", and peers behind a leaf node learn of them (reference 4.9, 6.1).
 //
-//   $JS.ACK.<stream>.<consumer>.>                  unless the ack policy is none
+//   $JS.ACK.<stream>.<consumer>.>                  with the ack policies explicit and all
 //   $JS.API.CONSUMER.MSG.NEXT.<stream>.<consumer>
+//   $JS.API.CONSUMER.RESET.<stream>.<consumer>     2.14
 //   $JS.FC.<stream>.<consumer>.*                   with flow control
 //
 // Acks of the longer form name domain and account first; one subscription of an account takes
@@ -11,7 +12,7 @@
 
 import type { Account } from '../../../src/account/account.ts'
 import type { Clock } from '../../../src/base/clock.ts'
-import { newSubscription, payloadOf } from '../../../src/broker/post.ts'
+import { headersOf, newSubscription, payloadOf } from '../../../src/broker/post.ts'
 import type { InterestWatcher, LocalSink, Message, Subscription } from '../../../src/message.ts'
 import type { Consumer } from './consumer.ts'
 import { PushOutlet } from './push.ts'
@@ -24,20 +25,24 @@ export class Doors {
     this.#account = account
   }
 
-  open(consumer: Consumer, clock: Clock): void {
+  /** `reset`: a reset was asked for. */
+  open(consumer: Consumer, clock: Clock, reset: (message: Message) => void): void {
     const { outlet, name } = consumer
     const stream = consumer.stream.config.name
     const from = consumer.ackPrefix.length
-    if (consumer.acks) {
+    if (listensForAcks(consumer)) {
       this.#listen(`${consumer.ackPrefix}>`, message => {
-        consumer.ack(message.target, from, message.reply, bodyOf(message))
+        consumer.acks.take(message.target, from, message.reply, bodyOf(message))
       })
     }
     this.#listen(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, message => {
       outlet.request(message.reply, payloadOf(message), clock.monotonicMs())
     })
+    this.#listen(`$JS.API.CONSUMER.RESET.${stream}.${name}`, reset)
     if (outlet instanceof PushOutlet && consumer.config.flow_control) {
-      this.#listen(`$JS.FC.${stream}.${name}.*`, message => outlet.flowed(message.target))
+      this.#listen(`$JS.FC.${stream}.${name}.*`, message => {
+        if (outlet.flowed(message.target)) consumer.acks.flowed(headersOf(message))
+      })
     }
   }
 
@@ -52,6 +57,11 @@ export class Doors {
     this.#subscriptions.push(subscription)
     this.#account.subscribe(subscription)
   }
+}
+
+/** Are its deliveries acknowledged one by one, on their reply subjects? */
+function listensForAcks({ config }: Consumer): boolean {
+  return config.ack_policy === 'explicit' || config.ack_policy === 'all'
 }
 
 /** What all consumers of an account share: interest in deliver subjects, acks of the long form. */
@@ -95,9 +105,9 @@ export class AccountDoors implements InterestWatcher, LocalSink {
   deliver(message: Message): void {
     const tokens = message.target.split('.')
     const consumer = this.#find(tokens[4] ?? '', tokens[5] ?? '')
-    if (!consumer?.acks) return
+    if (!consumer || !listensForAcks(consumer)) return
     const from = tokens.slice(0, 6).join('.').length + 1
-    consumer.ack(message.target, from, message.reply, payloadOf(message))
+    consumer.acks.take(message.target, from, message.reply, payloadOf(message))
   }
 }
 

@@ -33,9 +33,11 @@ export const pushMaxWaiting = bad(10080, 'consumer in push mode can not set max 
 export const deliverCycle = bad(10081, 'consumer deliver subject forms a cycle')
 export const ackPendingWithoutAcks = bad(10082, 'consumer requires ack policy for max ack pending')
 export const heartbeatSmall = bad(10083, 'consumer idle heartbeat needs to be >= 100ms')
-export const pullNeedsAcks = bad(10084, 'consumer in pull mode requires ack policy')
+export const pullNeedsAcks = bad(
+  10084,
+  'consumer in pull mode requires explicit ack policy on workqueue stream',
+)
 export const pullRateLimit = bad(10086, 'consumer in pull mode can not have rate limit set')
-export const maxWaitingNegative = bad(10087, 'consumer max waiting needs to be positive')
 export const heartbeatNeedsPush = bad(
   10088,
   'consumer idle heartbeat requires a push based consumer',
@@ -66,7 +68,6 @@ export const flowControlNeedsHeartbeats = bad(
   'consumer with flow control also needs heartbeats',
 )
 export const deliverInvalid = bad(10112, 'invalid push consumer deliver subject')
-export const maxBatchNegative = bad(10114, 'consumer max request batch needs to be > 0')
 export const maxExpiresSmall = bad(10115, 'consumer max request expires needs to be >= 1ms')
 export const backoffTooLong = bad(10116, 'max deliver is required to be > length of backoff values')
 export const ackPendingTooMany = (max: number): ApiError =>
@@ -106,3 +107,18 @@ export const alreadyExists = bad(10148, 'consumer already exists')
 export const doesNotExist = bad(10149, 'consumer does not exist')
 export const thresholdTooLong = (text: string): ApiError =>
   bad(10153, `consumer inactive threshold exceeds system limit of ${text}`)
+export const pedantic = (text: string): ApiError => bad(10157, `pedantic mode: ${text}`)
+export const ackWaitNegative = bad(10183, 'consumer ack wait needs to be positive')
+export const backoffNegative = bad(10184, 'consumer backoff needs to be positive')
+export const resetInvalid = (text: string): ApiError => bad(10204, `invalid reset: ${text}`)
+export const flowAcksNeedPush = bad(10218, 'flow control ack policy requires a push based consumer')
+export const flowAcksNeedFlowControl = bad(10219, 'flow control ack policy requires flow control')
+export const flowAcksNeedMaxAckPending = bad(
+  10220,
+  'flow control ack policy requires max ack pending',
+)
+export const flowAcksWithAckWait = bad(10221, 'flow control ack policy requires unset ack wait')
+export const flowAcksWithMaxDeliver = bad(
+  10222,
+  'flow control ack policy requires unset max deliver',
+)

@@ -4,7 +4,6 @@
 //   retention workqueue   an acknowledged message is removed
 //   retention interest    removed once no consumer that wants it still needs it
 
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../../src/base/clock.ts'
 import type { Log } from '../../../src/base/log.ts'
 import type { Turn, TurnJob } from '../../../src/base/turn.ts'
@@ -12,16 +11,20 @@ import { matches, overlaps } from '../../../src/subject/subject.ts'
 import type { JetStreamAccount } from '../api/request.ts'
 import type { ApiError, Stream, StreamConfig } from '../shapes.ts'
 import { maximumConsumers } from '../errors.ts'
-import { type ConsumerConfig, checkConfig, checkName, checkUpdate, filtersOf } from './config.ts'
+import { type ConsumerConfig, filtersOf, isFeed } from './config.ts'
+import { checkConfig, checkName } from './config-check.ts'
+import { checkUpdate } from './config-update.ts'
 import { Consumer } from './consumer.ts'
 import { type AccountDoors, Doors } from './doors.ts'
 import * as errors from './errors.ts'
 import type { ConsumerKeeper } from './keeper.ts'
+import { randomName } from './name.ts'
 import type { Outlet, OutletOwner } from './outlet.ts'
 import type { ConsumerOwner } from './owner.ts'
 import { PullOutlet } from './pull.ts'
 import { PushOutlet } from './push.ts'
 import { Removals } from './removals.ts'
+import { answerReset } from './reset-door.ts'
 import { Sender } from './sender.ts'
 
 /** Of one stream, whatever its config says (invariant 3). */
@@ -121,11 +124,24 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     const isBound = consumer.outlet instanceof PushOutlet && consumer.outlet.isActive
     const refused = checkUpdate(consumer.config, config, isBound) ?? this.#clashes(consumer, config)
     if (refused) return refused
-    if (JSON.stringify(consumer.config) === JSON.stringify(config)) return null
-    consumer.update(config)
-    if (consumer.id !== 0) keeper.updateConfig(consumer.id, config)
-    if (stream.config.retention === 'interest') this.#sweep(stream.state().firstSeq)
+    if (JSON.stringify(consumer.config) !== JSON.stringify(config)) {
+      consumer.update(config)
+      if (consumer.id !== 0) keeper.updateConfig(consumer.id, config)
+      if (stream.config.retention === 'interest') this.#sweep(stream.state().firstSeq)
+    }
+    // Its receiver begins again behind what it has stored (ADR-60).
+    if (config.sourcing) this.reset(consumer, 0)
     return null
+  }
+
+  /** Returns where it begins again (0: behind its ack floor), or why it may not. */
+  reset(consumer: Consumer, seq: number): number | string {
+    const target = consumer.reset(seq)
+    const { stream } = this.#parts
+    if (typeof target === 'number' && stream.config.retention === 'interest') {
+      this.#sweep(stream.state().firstSeq)
+    }
+    return target
   }
 
   /** Deletes it; pulls that wait are told. */
@@ -205,14 +221,16 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     else keeper.onDisk(done)
   }
 
+  get removesAcked(): boolean {
+    return this.stream.config.retention !== 'limits'
+  }
+
   get takesAcks(): boolean {
     return this.stream.config.retention === 'limits' || !this.#removals.isSick
   }
 
   acked(consumer: Consumer, seq: number): void {
-    const { stream } = this.#parts
-    if (stream.config.retention === 'limits') return
-    if (this.#isNeeded(seq, consumer)) return
+    if (!this.removesAcked || this.#isNeeded(seq, consumer)) return
     this.#removals.remove(seq)
   }
 
@@ -250,7 +268,7 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     this.consumers.set(consumer.name, consumer)
     const own = new Doors(jetstream.account)
     this.#doors.set(consumer, own)
-    own.open(consumer, clock)
+    own.open(consumer, clock, message => answerReset(this, consumer, message, jetstream))
     const { outlet } = consumer
     if (!(outlet instanceof PushOutlet)) return
     doors.pushes.add(outlet)
@@ -270,18 +288,19 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     const { stream } = this.#parts
     const own = stream.config.max_consumers
     const max = own <= 0 || (accountMax > 0 && accountMax < own) ? accountMax : own
-    const count = this.visible.length
+    let count = 0
+    for (const each of this.consumers.values()) if (!isFeed(each.config)) count++
     if ((max > 0 && count >= max) || this.consumers.size >= consumersMax) {
       return maximumConsumers
     }
-    if (stream.config.retention === 'workqueue' && !config.direct) {
-      if (config.ack_policy !== 'explicit') return errors.workQueueNeedsAcks
-      if (this.consumers.size > 0 && filtersOf(config).length === 0) {
-        return errors.workQueueUnfiltered
+    if (stream.config.retention === 'workqueue' && !isFeed(config)) {
+      if (config.ack_policy !== 'explicit' && config.ack_policy !== 'flow_control') {
+        return errors.workQueueNeedsAcks
       }
+      if (config.deliver_policy !== 'all') return errors.workQueueNeedsAll
+      if (count > 0 && filtersOf(config).length === 0) return errors.workQueueUnfiltered
       const refused = this.#clashes(null, config)
       if (refused) return refused
-      if (config.deliver_policy !== 'all') return errors.workQueueNeedsAll
     }
     return name === '' ? null : checkName(name)
   }
@@ -291,7 +310,7 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     if (this.#parts.stream.config.retention !== 'workqueue') return null
     const filters = filtersOf(config)
     for (const other of this.consumers.values()) {
-      if (other === self) continue
+      if (other === self || isFeed(other.config)) continue
       const theirs = filtersOf(other.config)
       const isApart =
         theirs.length > 0 && !filters.some(mine => theirs.some(their => overlaps(mine, their)))
@@ -307,7 +326,7 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     let subject: string | undefined
     for (const other of this.consumers.values()) {
       // Of the others on a work queue only sources and mirrors share messages.
-      if (other === self || (isQueue && !other.config.direct) || !other.needs(seq)) continue
+      if (other === self || (isQueue && !isFeed(other.config)) || !other.needs(seq)) continue
       if (other.cursor.filters.length === 0) return true
       subject ??= stream.get(seq)?.subject
       if (subject !== undefined && consumerWants(other, subject)) return true
@@ -347,12 +366,4 @@ function consumerWants(consumer: Consumer, subject: string): boolean {
 /** Consumers of sources, those told to live in memory, and those of memory streams are not. */
 function isKept(config: ConsumerConfig, stream: StreamConfig): boolean {
   return !config.direct && !config.mem_storage && stream.storage === 'file'
-}
-
-const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-
-export function randomName(length: number): string {
-  let name = ''
-  for (const byte of randomBytes(length)) name += letters[byte % letters.length]
-  return name
 }

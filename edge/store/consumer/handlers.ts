@@ -1,20 +1,13 @@
 // The consumer verbs of the JetStream API: rows for the dispatch table (reference 6.2).
 
 import type { ApiAnswer, ApiRequest, ApiRow } from '../api/request.ts'
-import { type Fields, FieldReader, isEmpty, json, readFields } from '../api/text.ts'
-import {
-  clusterRequired,
-  invalidJson,
-  notEmptyRequest,
-  replicasNotSupported,
-  streamMismatch,
-  streamNotFound,
-} from '../errors.ts'
+import { type Fields, FieldReader, isEmpty, readFields } from '../api/text.ts'
+import { clusterRequired, invalidJson, notEmptyRequest, streamNotFound } from '../errors.ts'
 import type { ApiError, Stream } from '../shapes.ts'
-import { type ConsumerConfig, checkConfig, readConfig, withDefaults, withName } from './config.ts'
 import type { Consumer } from './consumer.ts'
+import { Creation, type Form } from './creation.ts'
 import * as errors from './errors.ts'
-import { type ConsumerGroup, randomName } from './group.ts'
+import type { ConsumerGroup } from './group.ts'
 import { infoFields } from './info.ts'
 
 const namesLimit = 1024
@@ -73,94 +66,6 @@ export function consumerRows(directory: ConsumerDirectory): readonly ApiRow[] {
       handle: () => clusterRequired,
     },
   ]
-}
-
-// ---- creating and updating
-
-type Form = 'ephemeral' | 'named' | 'durable'
-
-class Creation {
-  readonly #directory: ConsumerDirectory
-  readonly #request: ApiRequest
-  readonly #form: Form
-
-  constructor(directory: ConsumerDirectory, request: ApiRequest, form: Form) {
-    this.#directory = directory
-    this.#request = request
-    this.#form = form
-  }
-
-  run(): ApiAnswer {
-    const { body, names } = this.#request
-    const fields = body.length === 0 ? null : readFields(body)
-    if (fields === null) return invalidJson
-    const from = new FieldReader(fields)
-    const streamName = from.text('stream_name')
-    const action = from.word('action', ['', 'create', 'update'] as const, '')
-    const given = from.fields('config') ?? {}
-    const config = readConfig(given)
-    if (from.wrong || config === null) return invalidJson
-    if (names[0] !== streamName) return streamMismatch
-    const isSourcing = config.direct === true && given.sourcing === true
-    return this.#checkNames(config) ?? this.#place(config, action, isSourcing)
-  }
-
-  /** Do subject and config agree? */
-  #checkNames(config: ConsumerConfig): ApiError | null {
-    const [, inSubject = '', filter = ''] = this.#request.names
-    const durable = config.durable_name ?? ''
-    if (/[\\/]/.test(inSubject)) return errors.namePathSeparators
-    if (this.#form === 'durable') {
-      if (durable === '') return errors.durableNotSet
-      if (durable !== inSubject) return errors.durableNotMatchingSubject
-    }
-    if (this.#form === 'named' && durable !== '' && durable !== inSubject) {
-      return errors.durableNotMatchingSubject
-    }
-    if (this.#form === 'ephemeral' && durable !== '') return errors.ephemeralWithDurable
-    if (filter !== '') {
-      if (config.filter_subjects) return errors.filtersNotInSubject
-      if ((config.filter_subject ?? '') !== filter) return errors.filterNotMatchingSubject
-    }
-    return config.num_replicas > 1 ? replicasNotSupported : null
-  }
-
-  #place(wanted: ConsumerConfig, action: '' | 'create' | 'update', isSourcing: boolean): ApiAnswer {
-    const { jetstream, names } = this.#request
-    const stream = jetstream.stream(names[0] ?? '')
-    const group = stream && this.#directory.group(stream)
-    if (!stream || !group) return streamNotFound
-    const asked = this.#form === 'named' ? withName(wanted, names[1] ?? '') : wanted
-    const named = isSourcing ? withOwnName(asked) : asked
-    const bounds = jetstream.consumerBounds()
-    if ('err_code' in bounds) return bounds
-    const config = withDefaults(named, stream.config, bounds)
-    const wrong = checkConfig(config, stream.config, bounds)
-    if (wrong) return wrong
-    const name = config.durable_name ?? config.name ?? ''
-    const existing = name === '' ? undefined : group.consumers.get(name)
-    if (existing) {
-      const isSame = json(existing.config) === json(config)
-      if (action === 'create' && !isSame) return errors.alreadyExists
-      return group.update(existing, config) ?? this.#info(existing)
-    }
-    if (action === 'update') return errors.doesNotExist
-    const made = group.create(name, config, bounds.consumersMax)
-    return 'err_code' in made ? made : this.#info(made)
-  }
-
-  #info(consumer: Consumer): Fields {
-    return infoFields(consumer, this.#directory.nowUs())
-  }
-}
-
-/**
- * A hub since 2.14 asks for its source's or mirror's consumer under one name again and again, also
- * when it starts over at another sequence while the last one still stands: each gets a name of
- * its own, as newer servers give it.
- */
-function withOwnName(config: ConsumerConfig): ConsumerConfig {
-  return config.name ? { ...config, name: `${config.name}-${randomName(8)}` } : config
 }
 
 // ---- asking and deleting

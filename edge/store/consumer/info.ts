@@ -1,4 +1,4 @@
-// ConsumerInfo as nats-server 2.10 prints it.
+// ConsumerInfo as nats-server 2.15 prints it.
 
 import { type Fields, timeText } from '../api/text.ts'
 import type { Consumer } from './consumer.ts'

@@ -120,14 +120,13 @@ export class ConsumerKeeper implements Participant {
   ): number {
     const id = ++this.#lastId
     const text = JSON.stringify(config)
-    const { deliveredStreamSeq, skipUntil } = state
+    const { deliveredStreamSeq, floorStreamSeq, skipUntil } = state
+    const place = [deliveredStreamSeq, floorStreamSeq, skipUntil] as const
     this.commit.write(() => {
       // An end that the disk refused leaves its row behind.
       this.#db.prepare(sql.deletePendingNamed).run(account, stream, name)
       this.#db.prepare(sql.deleteNamed).run(account, stream, name)
-      this.#db
-        .prepare(sql.insertConsumer)
-        .run(id, account, stream, name, createdUs, text, deliveredStreamSeq, skipUntil)
+      this.#db.prepare(sql.insertConsumer).run(id, account, stream, name, createdUs, text, ...place)
     }, savedBytes)
     return id
   }

@@ -17,6 +17,8 @@ export interface Outlet {
   touched(): void
   /** A pull request came. */
   request(reply: string, body: Buffer, nowMs: number): void
+  /** The consumer begins again: nothing is outstanding. */
+  reset(): void
   /** The config has changed. */
   updated(): void
   close(isDeleted: boolean): void
@@ -26,6 +28,9 @@ export interface Outlet {
 export interface OutletOwner {
   readonly nextConsumerSeq: number
   readonly nextStreamSeq: number
+  /** Deliveries that wait for an ack, and whether there may be no more of them. */
+  readonly ackPending: number
+  readonly isAckFull: boolean
   /** Messages waiting: new ones and those to be delivered again. */
   pendingCount(): number
   /** There may be room again: deliver at the end of this turn. */

@@ -18,7 +18,9 @@ export interface ConsumerOwner<C> {
   onDisk(consumer: C, done: (error?: Error) => void): void
   /** False while the store cannot remove what an acknowledgement gives free. */
   readonly takesAcks: boolean
-  /** Work-queue and interest streams: this consumer needs the message no more. */
+  /** A work-queue or interest stream: it must hear of every ack. */
+  readonly removesAcked: boolean
+  /** There: this consumer needs the message no more. */
   acked(consumer: C, seq: number): void
   advise(consumer: C, event: string, type: string, fields: Fields): void
   /** It has been unused for longer than its threshold. */

@@ -92,6 +92,17 @@ export class PendingMessages {
     return entry
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    for (const seq of this.sequences()) this.#touch(seq)
+    this.#entries.clear()
+    this.#queue.clear()
+    this.#exhausted.clear()
+    this.#redelivered = 0
+    this.#isOrdered = true
+    this.#latestDueMs = 0
+  }
+
   /** Given up: it stays known as delivered `deliveries` times. */
   exhaust(entry: Pending): void {
     this.remove(entry.seq)

@@ -115,6 +115,8 @@ export class PullOutlet implements Outlet {
     this.#owner.wake()
   }
 
+  reset(): void {}
+
   updated(): void {
     this.#armInactivity()
   }

@@ -5,7 +5,9 @@
 //
 // Flow control (reference 6.6, 3.14): with `flow_control` a window of bytes may be outstanding;
 // past half of it the subscriber is asked for an empty reply on $JS.FC.<stream>.<consumer>.<id>,
-// which frees the bytes sent before the question. The window doubles with every reply. Without
+// which frees the bytes sent before the question. The window doubles with every reply. With the
+// ack policy `flow_control` these replies are the acknowledgements as well (ADR-60), so they are
+// also asked for when max_ack_pending is reached and with heartbeats. Without
 // flow control the subscriber's own backlog is looked at, so that a catch-up of millions of
 // messages waits for the socket instead of filling memory (invariant 3).
 
@@ -98,6 +100,12 @@ export class PushOutlet implements Outlet {
     if (reply !== '') this.#parts.sender.tell(reply, status.pushBased)
   }
 
+  reset(): void {
+    this.#outstanding = 0
+    this.#asked = ''
+    this.#askedBytes = 0
+  }
+
   updated(): void {
     this.#match = null
     this.#setActive(this.#isHeard())
@@ -120,14 +128,15 @@ export class PushOutlet implements Outlet {
     this.#setActive(this.#isHeard())
   }
 
-  /** A reply to a flow control request. */
-  flowed(subject: string): void {
-    if (this.#asked === '' || subject !== this.#asked) return
+  /** A reply to a flow control request; false: not to the one that was sent last. */
+  flowed(subject: string): boolean {
+    if (this.#asked === '' || subject !== this.#asked) return false
     this.#window = Math.min(this.#window * 2, windowBytesMax)
     this.#outstanding = Math.max(0, this.#outstanding - this.#askedBytes)
     this.#asked = ''
     this.#askedBytes = 0
     this.#parts.owner.wake()
+    return true
   }
 
   #isFull(): boolean {
@@ -138,10 +147,19 @@ export class PushOutlet implements Outlet {
   #count(size: number): void {
     this.#outstanding += size
     if (this.#asked === '') {
-      if (this.#outstanding > this.#window / 2) this.#ask()
+      if (this.#outstanding > this.#window / 2 || this.#mustAck()) this.#ask()
     } else if (this.#outstanding - this.#askedBytes >= this.#window) {
       this.#askedBytes += size
     }
+  }
+
+  /** No more may go before the answer acknowledges some. */
+  #mustAck(): boolean {
+    return this.#isFlowAcked && this.#parts.owner.isAckFull
+  }
+
+  get #isFlowAcked(): boolean {
+    return this.#parts.config().ack_policy === 'flow_control'
   }
 
   #ask(): void {
@@ -164,9 +182,7 @@ export class PushOutlet implements Outlet {
     const { owner, clock } = this.#parts
     if (isActive && !this.#isActive) {
       // What was outstanding went to somebody else.
-      this.#outstanding = 0
-      this.#asked = ''
-      this.#askedBytes = 0
+      this.reset()
       owner.wake()
     }
     this.#isActive = isActive
@@ -199,6 +215,7 @@ export class PushOutlet implements Outlet {
         const { nextConsumerSeq, nextStreamSeq } = owner
         const beat = status.idleHeartbeat(nextConsumerSeq - 1, nextStreamSeq - 1, this.#asked)
         sender.tell(this.deliverSubject, beat)
+        if (this.#isFlowAcked && owner.ackPending > 0 && this.#asked === '') this.#ask()
       }
     }
     this.#armHeartbeat()

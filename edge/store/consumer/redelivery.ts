@@ -10,10 +10,10 @@ const never = Number.POSITIVE_INFINITY
 const gatherMs = 1
 const pendingPerMs = 100
 
-/** ack_wait, or the backoff step behind this delivery. */
+/** ack_wait, or the backoff step behind this delivery; Infinity where nothing falls due. */
 export function ackWaitMs(config: ConsumerConfig, deliveries: number): number {
-  const { backoff } = config
-  if (!backoff) return (config.ack_wait ?? 0) / nsPerMs
+  const { backoff, ack_wait = 0 } = config
+  if (!backoff) return ack_wait > 0 ? ack_wait / nsPerMs : never
   return (backoff[Math.min(deliveries, backoff.length) - 1] as number) / nsPerMs
 }
 

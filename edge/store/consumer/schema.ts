@@ -6,7 +6,7 @@
 //
 // Invariants of these tables:
 //   C1  One consumer of a name in a stream.
-//   C2  Delivered and floor do not go down, and the floor is not above delivered.
+//   C2  The floor is not above delivered; neither goes down but by a reset.
 //   C3  A chunk belongs to a consumer, and its entries lie above the floor unless given up.
 //   C4  What was acknowledged is in no chunk, and nothing unacknowledged up to `delivered` is
 //       missing: state and chunks of a consumer change in one transaction.
@@ -29,7 +29,7 @@ export const selectConsumers = `SELECT id, name, created, config, delivered_cons
 export const selectPending = 'SELECT chunk, entries FROM consumer_pending WHERE consumer = ?'
 export const selectLastId = 'SELECT max(id) FROM consumer'
 export const insertConsumer = `INSERT INTO consumer(id, account, stream, name, created, config,
-  delivered_stream, skip_until) VALUES(?, ?, ?, ?, ?, ?, ?, ?)`
+  delivered_stream, floor_stream, skip_until) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)`
 export const updateConfig = 'UPDATE consumer SET config = ? WHERE id = ?'
 export const updateState = `UPDATE consumer SET delivered_consumer = ?, delivered_stream = ?,
   floor_consumer = ?, floor_stream = ?, skip_until = ?, last_delivered = ?, last_acked = ?

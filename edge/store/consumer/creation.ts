@@ -1,0 +1,141 @@
+// Creating and updating consumers: do subject and request agree, and what does an existing
+// consumer keep (reference 6.2)? The order of the checks is nats-server 2.15's.
+
+import type { ApiAnswer, ApiRequest } from '../api/request.ts'
+import { type Fields, FieldReader, json, readFields } from '../api/text.ts'
+import { invalidJson, replicasNotSupported, streamMismatch, streamNotFound } from '../errors.ts'
+import type { ApiError, Stream } from '../shapes.ts'
+import { type ConsumerConfig, readConfig, withFields } from './config.ts'
+import { checkConfig } from './config-check.ts'
+import { withDefaults } from './config-defaults.ts'
+import type { Consumer } from './consumer.ts'
+import * as errors from './errors.ts'
+import type { ConsumerGroup } from './group.ts'
+import type { ConsumerDirectory } from './handlers.ts'
+import { infoFields } from './info.ts'
+import { randomName } from './name.ts'
+
+/** How the subject names the consumer. */
+export type Form = 'ephemeral' | 'named' | 'durable'
+
+interface Wish {
+  readonly config: ConsumerConfig
+  readonly action: '' | 'create' | 'update'
+  readonly isPedantic: boolean
+}
+
+export class Creation {
+  readonly #directory: ConsumerDirectory
+  readonly #request: ApiRequest
+  readonly #form: Form
+
+  constructor(directory: ConsumerDirectory, request: ApiRequest, form: Form) {
+    this.#directory = directory
+    this.#request = request
+    this.#form = form
+  }
+
+  run(): ApiAnswer {
+    const { body, names } = this.#request
+    const fields = readFields(body)
+    if (fields === null) return invalidJson
+    const from = new FieldReader(fields)
+    const streamName = from.text('stream_name')
+    const action = from.word('action', ['', 'create', 'update'] as const, '')
+    const isPedantic = from.flag('pedantic')
+    const config = readConfig(from.fields('config') ?? {})
+    if (from.wrong || config === null) return invalidJson
+    if (names[0] !== streamName) return streamMismatch
+    return this.#checkNames(config) ?? this.#place({ config, action, isPedantic })
+  }
+
+  /** Do subject and config agree? */
+  #checkNames(config: ConsumerConfig): ApiError | null {
+    const [, inSubject = '', filter = ''] = this.#request.names
+    const durable = config.durable_name ?? ''
+    const name = this.#form === 'ephemeral' ? (config.name ?? '') : inSubject
+    if (/[\\/]/.test(name)) return errors.namePathSeparators
+    if (this.#form === 'durable') {
+      if (durable === '') return errors.durableNotSet
+      if (durable !== inSubject) return errors.durableNotMatchingSubject
+    }
+    if (this.#form === 'named' && durable !== '' && durable !== inSubject) {
+      return errors.durableNotMatchingSubject
+    }
+    if (this.#form === 'ephemeral' && durable !== '') return errors.ephemeralWithDurable
+    if (filter !== '') {
+      if (config.filter_subjects) return errors.filtersNotInSubject
+      if ((config.filter_subject ?? '') !== filter) return errors.filterNotMatchingSubject
+    }
+    return config.num_replicas > 1 ? replicasNotSupported : null
+  }
+
+  #place(wish: Wish): ApiAnswer {
+    const { jetstream, names } = this.#request
+    const stream = jetstream.stream(names[0] ?? '')
+    const group = stream && this.#directory.group(stream)
+    if (!stream || !group) return streamNotFound
+    const bounds = jetstream.consumerBounds()
+    if ('err_code' in bounds) return bounds
+    const named =
+      this.#form === 'ephemeral' ? wish.config : withFields(wish.config, { name: names[1] ?? '' })
+    const feed = asFeed(named, stream)
+    const name = feed.durable_name ?? feed.name ?? ''
+    const existing = name === '' ? undefined : group.consumers.get(name)
+    const asked = existing ? keeping(feed, existing.config) : feed
+    const config = withDefaults(asked, stream.config, bounds, wish.isPedantic)
+    if ('err_code' in config) return config
+    const wrong = checkConfig(config, stream.config, bounds)
+    if (wrong) return wrong
+    if (existing) return this.#update(group, existing, config, wish.action)
+    if (wish.action === 'update') return errors.doesNotExist
+    const made = group.create(name, config, bounds.consumersMax)
+    return 'err_code' in made ? made : this.#info(made)
+  }
+
+  #update(
+    group: ConsumerGroup,
+    existing: Consumer,
+    config: ConsumerConfig,
+    action: Wish['action'],
+  ): ApiAnswer {
+    const isSame = json(existing.config) === json(config)
+    if (action === 'create' && !isSame) return errors.alreadyExists
+    return group.update(existing, config) ?? this.#info(existing)
+  }
+
+  #info(consumer: Consumer): Fields {
+    return infoFields(consumer, this.#directory.nowUs())
+  }
+}
+
+/**
+ * A source or mirror of 2.14+ asks under one name again and again. On a stream that keeps its
+ * messages each attempt gets a name and a consumer of its own; on a work-queue or interest stream
+ * it becomes one durable consumer whose messages stay until the other end has stored them
+ * (ADR-60).
+ */
+function asFeed(config: ConsumerConfig, stream: Stream): ConsumerConfig {
+  if (!config.direct || !config.sourcing || !config.name) return config
+  if (stream.config.retention === 'limits') {
+    return withFields(config, { name: `${config.name}-${randomName(8)}` })
+  }
+  return withFields(config, {
+    direct: false,
+    durable_name: config.name,
+    ack_policy: 'flow_control',
+    ack_wait: 0,
+    max_deliver: 0,
+    inactive_threshold: 0,
+  })
+}
+
+/** What a request for a consumer that is there already does not change. */
+function keeping(config: ConsumerConfig, old: ConsumerConfig): ConsumerConfig {
+  if (!config.sourcing || !config.durable_name) return config
+  return withFields(config, {
+    deliver_policy: old.deliver_policy,
+    opt_start_seq: old.opt_start_seq,
+    opt_start_time: old.opt_start_time,
+  })
+}

@@ -1,0 +1,47 @@
+// `$JS.API.CONSUMER.RESET.<stream>.<consumer>` (2.14, ADR-60): a real subscription of its
+// consumer, as MSG.NEXT is. The answer leaves once the reset is on disk, so that no crash brings
+// back what the asker believes to be forgotten (keeps invariant 1).
+
+import type { Account } from '../../../src/account/account.ts'
+import { payloadOf, post } from '../../../src/broker/post.ts'
+import type { Message } from '../../../src/message.ts'
+import { FieldReader, type Fields, json, readFields } from '../api/text.ts'
+import { invalidJson, streamGeneral } from '../errors.ts'
+import type { ApiError } from '../shapes.ts'
+import type { Consumer } from './consumer.ts'
+import { resetInvalid } from './errors.ts'
+import { infoFields } from './info.ts'
+import { jetstreamOrigin } from './sender.ts'
+
+/** The room, as a reset sees it. */
+export interface ResetRoom {
+  reset(consumer: Consumer, seq: number): number | string
+  nowUs(): number
+  onDisk(consumer: Consumer, done: (error?: Error) => void): void
+}
+
+const type = 'io.nats.jetstream.api.v1.consumer_reset_response'
+
+export function answerReset(
+  room: ResetRoom,
+  consumer: Consumer,
+  message: Message,
+  { account }: { readonly account: Account },
+): void {
+  const { reply } = message
+  if (reply === '' || consumer.closed) return
+  const send = (fields: Fields): void => {
+    post(account, jetstreamOrigin, { subject: reply, payload: Buffer.from(json(fields)) })
+  }
+  const refuse = (error: ApiError): void => send({ type, error, reset_seq: 0 })
+  const body = readFields(payloadOf(message))
+  const from = new FieldReader(body ?? {})
+  const seq = from.count('seq')
+  if (body === null || from.wrong) return refuse(invalidJson)
+  const target = room.reset(consumer, seq)
+  if (typeof target === 'string') return refuse(resetInvalid(target))
+  room.onDisk(consumer, error => {
+    if (error) refuse(streamGeneral(error.message))
+    else send({ type, ...infoFields(consumer, room.nowUs()), reset_seq: target })
+  })
+}
