@@ -28,7 +28,7 @@ import { Resources } from './resources.ts'
 import type { Tables } from './schema.ts'
 import { type ServerLimits, serverLimitsOf } from './server-limits.ts'
 import type { Storage } from './shapes.ts'
-import { Store } from './store.ts'
+import { Store, type StoreOptions } from './store.ts'
 import { Streams } from './streams.ts'
 import { jszDisabled } from '../../src/monitor/jsz.ts'
 import { jsz, type ViewSource, varzView } from './view.ts'
@@ -44,6 +44,8 @@ export interface JetStreamParts {
   readonly turn: Turn
   /** Tables of other nouns in the same database, e.g. MQTT sessions. */
   readonly tables?: Tables
+  /** Other bounds than those of a running server: a test's. */
+  readonly bounds?: Pick<StoreOptions, 'walBytesMax' | 'queueBytesMax' | 'reserveBytes'>
 }
 
 /** What stands behind one account. */
@@ -83,6 +85,7 @@ export class JetStream {
       turn,
       syncIntervalMs: options.sync_interval,
       reserveBytes,
+      ...parts.bounds,
       ...(parts.tables && { tables: parts.tables }),
     })
   }

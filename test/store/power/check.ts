@@ -1,82 +1,76 @@
 // What must be true of a store after a power cut, given what it had told the world before.
 
-import { Store } from '../../../edge/store/store.ts'
-import type { StoreStream } from '../../../edge/store/stream.ts'
+import { verifyConsumers } from '../../../edge/store/consumer/verify.ts'
+import { sessionProblems } from '../../../edge/store/session.ts'
+import type { Stream } from '../../../edge/store/shapes.ts'
 import { verify } from '../../../edge/store/verify.ts'
-import { FakeClock } from '../../../src/base/clock.ts'
-import { silentLog } from '../../../src/base/log.ts'
-import { Turn } from '../../../src/base/turn.ts'
+import { matches } from '../../../src/subject/subject.ts'
+import { brokenConsumers } from './check-consumers.ts'
+import { brokenDevices } from './check-devices.ts'
 import { bodyOf, subjectOf } from './message.ts'
+import type { Promises, Purge, Said } from './promises.ts'
+import { configs } from './publishing.ts'
+import { World } from './world.ts'
 
-/** What a stream's process had said by the moment of the cut. */
-interface Said {
-  /** Acknowledged: must be there, unless taken away. */
-  readonly acked: Set<number>
-  delivered: number
-  /** Removal began: may be there or not. */
-  readonly leaving: Set<number>
-  /** Removal acknowledged: must be gone. */
-  readonly gone: Set<number>
-  purgedBefore: number
+export interface Verdict {
+  /** Empty when every promise is kept. */
+  readonly wrong: readonly string[]
+  readonly startMs: number
 }
 
-export class Promises {
-  started = false
-  readonly streams = new Map<string, Said>()
+const shownMax = 5
 
-  hear(event: string): void {
-    const [kind = '', name = '', value = ''] = event.split(' ')
-    if (kind === 'S') {
-      this.started = true
-      return
-    }
-    let said = this.streams.get(name)
-    if (!said) {
-      said = {
-        acked: new Set(),
-        delivered: 0,
-        leaving: new Set(),
-        gone: new Set(),
-        purgedBefore: 0,
-      }
-      this.streams.set(name, said)
-    }
-    if (kind === 'A') {
-      const [from = 0, to = 0] = value.split('-').map(Number)
-      for (let seq = from; seq <= to; seq++) said.acked.add(seq)
-    } else if (kind === 'D') said.delivered = Number(value)
-    else if (kind === 'R') said.leaving.add(Number(value))
-    else if (kind === 'r') said.gone.add(Number(value))
-    else if (kind === 'P') said.purgedBefore = Math.max(said.purgedBefore, Number(value))
-  }
-}
-
-/** Opens the store of a directory and says what is broken; empty when every promise is kept. */
-export async function broken(dir: string, promises: Promises): Promise<string[]> {
-  const clock = new FakeClock()
-  const store = new Store({ dir, log: silentLog, clock, turn: new Turn() })
-  await store.start()
-  const wrong: string[] = [...store.problems]
+/** Opens the store of a directory and says what is broken. */
+export async function judge(base: string, promises: Promises): Promise<Verdict> {
+  const world = new World(base)
+  const startedMs = performance.now()
+  let startMs = 0
   try {
-    if (promises.started) {
-      for (const [name, said] of promises.streams) {
-        const stream = store.stream('$G', name)
-        if (stream && name === 'A') wrong.push(...brokenPosition(store, stream))
-        if (stream)
-          wrong.push(...brokenIn(stream, said), ...(await brokenNext(store, stream, said)))
-        else wrong.push(`stream ${name} is gone`)
-      }
-    }
+    await world.start()
+    startMs = performance.now() - startedMs
+    const wrong = [...world.store.problems]
+    if (promises.started) wrong.push(...(await brokenPromises(world, promises)))
+    const { store } = world
     store.saveAll()
-    await new Promise(resolve => store.durable.onDisk(resolve))
-    wrong.push(...verify(store.db))
+    await world.onDisk()
+    wrong.push(...verify(store.db), ...verifyConsumers(store.db), ...sessionProblems(store.db))
+    return { wrong, startMs }
+  } catch (error) {
+    // A store that was damaged unnoticed.
+    return { wrong: [String(error)], startMs }
   } finally {
-    await store.close()
+    await world.close().catch(() => {})
   }
+}
+
+async function brokenPromises(world: World, promises: Promises): Promise<string[]> {
+  const wrong = [...brokenStreams(world, promises), ...brokenDevices(world, promises)]
+  for (const life of livesOf(world)) wrong.push(...(await brokenNext(world, promises, life)))
+  return [...wrong, ...(await brokenConsumers(world, promises))]
+}
+
+function brokenStreams(world: World, promises: Promises): string[] {
+  const wrong: string[] = []
+  for (const { name } of configs) {
+    const stream = world.stream(name)
+    // What lives in memory goes with the process.
+    if (name === 'M') {
+      if (stream) wrong.push('a stream in memory is back')
+    } else if (stream) wrong.push(...brokenIn(stream, name, promises.said(name)))
+    else wrong.push(`stream ${name} is gone`)
+  }
+  const life = world.stream('D')?.config.description ?? '-'
+  const allowed = promises.allowed('stream:D')
+  if (!allowed.includes(life)) wrong.push(`D is ${life}, not ${allowed.join(' or ')}`)
+  const stream = world.stream('D')
+  if (stream) wrong.push(...brokenIn(stream, life, promises.said(life)))
+  const version = world.stream('B')?.config.description ?? '-'
+  if (!promises.allowed('config:B').includes(version)) wrong.push(`B's config is ${version}`)
+  wrong.push(...brokenPosition(world))
   return wrong
 }
 
-function brokenIn(stream: StoreStream, said: Said): string[] {
+function brokenIn(stream: Stream, life: string, said: Said): string[] {
   const wrong: string[] = []
   const there = new Set<number>()
   let from = 1
@@ -84,45 +78,70 @@ function brokenIn(stream: StoreStream, said: Said): string[] {
     const batch = stream.batch([], from, 500)
     for (const message of batch) {
       const { seq } = message
-      const right = bodyOf(stream.config.name, seq)
+      // A mirror here holds what its origin held, at the same place.
+      const origin = life === 'R' ? 'A' : life
+      const right = bodyOf(origin, seq)
       there.add(seq)
       if (seq < from) wrong.push(`${seq} out of order`)
       from = seq + 1
-      if (message.subject !== subjectOf(stream.config.name, seq)) wrong.push(`${seq}: subject`)
+      if (message.subject !== subjectOf(origin, seq)) wrong.push(`${seq}: subject`)
       if (!message.headers.equals(right.headers)) wrong.push(`${seq}: headers`)
       if (!message.payload.equals(right.payload)) wrong.push(`${seq}: payload`)
       if (said.gone.has(seq)) wrong.push(`${seq} is back`)
     }
     if (batch.length === 0) break
   }
-  const mayMiss = (seq: number): boolean => said.leaving.has(seq) || seq < said.purgedBefore
+  const isPurged = (seq: number): boolean =>
+    said.purges.some(purge => seq <= purge.uptoSeq && matches(purge.subject, subjectOf(life, seq)))
+  const mayMiss = (seq: number): boolean =>
+    said.leaving.has(seq) || said.gone.has(seq) || seq < said.purgedBefore || isPurged(seq)
   for (const seq of said.acked) {
     if (!there.has(seq) && !mayMiss(seq)) wrong.push(`acknowledged ${seq} is lost`)
   }
   for (let seq = 1; seq <= said.delivered; seq++) {
     if (!there.has(seq) && !mayMiss(seq)) wrong.push(`delivered ${seq} is lost`)
   }
-  return wrong.slice(0, 5).map(text => `${stream.config.name}: ${text}`)
+  for (const purge of said.purges) if (purge.isAnswered) wrong.push(...back(there, life, purge))
+  return wrong.slice(0, shownMax).map(text => `${life}: ${text}`)
+}
+
+/** What a purge that was answered left behind, beyond what it was to keep. */
+function back(there: ReadonlySet<number>, life: string, purge: Purge): string[] {
+  const left = [...there].filter(
+    seq => seq <= purge.uptoSeq && matches(purge.subject, subjectOf(life, seq)),
+  )
+  const { subject, uptoSeq, keep } = purge
+  return left.length > keep ? [`${left.length} of ${subject} up to ${uptoSeq} are back`] : []
 }
 
 /** A's messages come from a source: the position in it was written with each of them. */
-function brokenPosition(store: Store, stream: StoreStream): string[] {
-  const positions = store.positions(stream)
+function brokenPosition(world: World): string[] {
+  const stream = world.stream('A')
+  if (!stream) return []
+  const positions = world.store.positions(stream)
   positions.load()
   const seq = positions.get('O') ?? 0
-  return seq === stream.lastSeq
-    ? []
-    : [`position ${seq}, but the last message is ${stream.lastSeq}`]
+  const { lastSeq } = stream.state()
+  return seq === lastSeq ? [] : [`position ${seq}, but the last message is ${lastSeq}`]
+}
+
+function livesOf(world: World): string[] {
+  const life = world.stream('D')?.config.description
+  return ['A', 'B', 'E', 'I', 'K', 'L', 'W', ...(life ? [life] : [])]
 }
 
 /** The next message must not take a sequence that somebody has seen. */
-async function brokenNext(store: Store, stream: StoreStream, said: Said): Promise<string[]> {
-  const seq = stream.lastSeq + 1
-  const { headers, payload } = bodyOf(stream.config.name, seq)
-  const subject = subjectOf(stream.config.name, seq)
-  const outcome = stream.append({ subject, headers, payload }, {})
-  const error = await new Promise<Error | undefined>(resolve => store.durable.onDisk(resolve))
-  if (error) return [`cannot write: ${error.message}`]
-  if (outcome.is !== 'stored') return [`append is ${outcome.is}`]
-  return outcome.seq > said.delivered ? [] : [`sequence ${outcome.seq} was used before`]
+async function brokenNext(world: World, promises: Promises, life: string): Promise<string[]> {
+  const stream = world.stream(life.startsWith('D#') ? 'D' : life)
+  if (!stream) return []
+  const seq = stream.state().lastSeq + 1
+  const { headers, payload } = bodyOf(life, seq)
+  const answer = await new Promise<string>(resolve =>
+    world.ask(subjectOf(life, seq), payload, headers.length > 0 ? headers : null, resolve),
+  )
+  const stored = (JSON.parse(answer) as { seq?: number }).seq
+  if (stored !== seq) return [`${life} ${seq}: ${answer}`]
+  const { delivered, acked } = promises.said(life)
+  const isUsed = seq <= delivered || acked.has(seq)
+  return isUsed ? [`${life}: sequence ${seq} was used before`] : []
 }

@@ -2,119 +2,114 @@
 // records all it does to its store and all it tells the world; then the disk is rebuilt as a power
 // cut could have left it at many moments, opened, and asked for everything that was promised.
 //
-// POWER_CUTS=n tries n cuts (240 by default); POWER_SEED=n other ones.
+// POWER_CUTS=n tries n cuts (2,000 by default); POWER_SEED=n other ones; POWER_WORKERS=n with so
+// many processes.
 
 import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
+import { availableParallelism } from 'node:os'
 import * as path from 'node:path'
 import * as assert from 'uvu/assert'
 import { spec } from '../../support/spec.ts'
 import { temporaryDir } from '../support.ts'
-import { Promises, broken } from './check.ts'
-import { Disk, losses } from './disk.ts'
-import { type Operation, readRecording, tracedCalls } from './recording.ts'
+import type { Cuts, Found } from './cuts.ts'
+import { tracedCalls } from './recording.ts'
 
-const cuts = Number(process.env.POWER_CUTS ?? 240)
+const cuts = Number(process.env.POWER_CUTS ?? 2000)
 const seed = Number(process.env.POWER_SEED ?? 1)
-const rounds = 260
-/** What a checkpoint leaves at the start of the WAL. */
-const clearedHeader = Buffer.alloc(32)
+const workers = Number(process.env.POWER_WORKERS ?? Math.min(2, availableParallelism()))
+/** Of the writer: more cuts deserve more to cut. */
+const rounds = cuts > 5000 ? 400 : 200
+const sabotagedRounds = 70
+const startMsMax = 2000
 
 spec('power cut', it => {
   it('keeps every promise', () => judge('', cuts, expectKept), 3_600_000)
   it('would be noticed without fdatasync', () => judge('no-sync', 48, expectBroken), 120_000)
   it(
     'would be noticed without the fdatasync of a checkpoint',
-    () => judge('no-file-sync', 120, expectBroken),
+    () => judge('no-file-sync', 160, expectBroken),
     120_000,
   )
 })
 
-function expectKept(failures: readonly string[]): void {
+function expectKept({ tried, failures, startMsMax: slowestMs }: Found): void {
   assert.equal(failures, [])
+  assert.is(tried, cuts)
+  console.log(`${tried} cuts, slowest start ${slowestMs.toFixed(0)} ms`)
+  assert.ok(slowestMs < startMsMax, `a start took ${slowestMs} ms`)
 }
 
-function expectBroken(failures: readonly string[]): void {
+function expectBroken({ failures }: Found): void {
   assert.ok(failures.length > 0, 'nothing was lost although nothing was synced')
 }
 
 async function judge(
   sabotage: string,
   count: number,
-  expect: (failures: readonly string[]) => void,
+  expect: (found: Found) => void,
 ): Promise<void> {
-  const base = temporaryDir()
-  // What is left is opened and synced hundreds of times: in memory where there is such a place.
-  const left = fs.existsSync('/dev/shm') ? temporaryDir('/dev/shm') : path.join(base, 'left')
+  // What is left is opened and synced thousands of times: in memory where there is such a place.
+  const base = fs.existsSync('/dev/shm') ? temporaryDir('/dev/shm') : temporaryDir()
   try {
-    const operations = await record(base, sabotage)
-    assert.ok(operations.filter(one => one.is === 'event').length > rounds, 'events recorded')
-    const cut = operations.filter(
-      one => one.is === 'write' && one.file.endsWith('-wal') && one.data.equals(clearedHeader),
-    )
-    assert.ok(cut.length >= 5, `${cut.length} checkpoints recorded`)
-    expect(await tryCuts(path.join(base, 'store'), left, operations, count))
+    await record(base, sabotage)
+    expect(await tryCuts(base, count))
   } finally {
     fs.rmSync(base, { recursive: true, force: true })
-    fs.rmSync(left, { recursive: true, force: true })
   }
 }
 
-async function record(base: string, sabotage: string): Promise<Operation[]> {
-  const dir = path.join(base, 'store')
-  const events = path.join(base, 'events')
-  const log = path.join(base, 'strace')
-  const writer = path.join(import.meta.dirname, 'writer.ts')
+const logOf = (base: string): string => path.join(base, 'strace')
+const eventsOf = (base: string): string => path.join(base, 'events')
+const storeOf = (base: string): string => path.join(base, 'store')
+
+async function record(base: string, sabotage: string): Promise<void> {
   const trace = `trace=${tracedCalls.join()}`
-  const strace = ['-f', '--seccomp-bpf', '-xx', '-s', '1000000', '-o', log, '-e', trace]
-  const program = [process.execPath, writer, dir, events, String(rounds), sabotage]
-  const child = spawn('strace', [...strace, ...program], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+  await run('strace', [
+    ...['-f', '--seccomp-bpf', '-xx', '-s', '1000000', '-o', logOf(base), '-e', trace],
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    path.join(import.meta.dirname, 'writer.ts'),
+    ...[storeOf(base), eventsOf(base)],
+    ...[String(sabotage === '' ? rounds : sabotagedRounds), sabotage],
+  ])
+}
+
+async function tryCuts(base: string, count: number): Promise<Found> {
+  const found = await Promise.all(
+    Array.from({ length: workers }, async (_, worker) => {
+      const settings: Cuts = { count, seed, worker, workers }
+      const output = await run(process.execPath, [
+        '--disable-warning=ExperimentalWarning',
+        path.join(import.meta.dirname, 'cuts.ts'),
+        ...[logOf(base), storeOf(base), eventsOf(base), path.join(base, `left-${worker}`)],
+        JSON.stringify(settings),
+      ])
+      return JSON.parse(output) as Found
+    }),
+  )
+  const [first] = found
+  assert.ok(first && first.events > sabotagedRounds, 'events recorded')
+  assert.ok(first.checkpoints >= 5, `${first.checkpoints} checkpoints recorded`)
+  return {
+    ...first,
+    tried: found.reduce((sum, one) => sum + one.tried, 0),
+    failures: found.flatMap(one => one.failures),
+    startMsMax: Math.max(...found.map(one => one.startMsMax)),
+  }
+}
+
+/** Runs a program to its good end; returns what it printed. */
+function run(program: string, args: readonly string[]): Promise<string> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
   })
-  const code = await new Promise<number | null>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('exit', resolve)
+    child.on('close', code =>
+      code === 0 ? resolve(output) : reject(new Error(`${program} ${args[0]}: ${code}`)),
+    )
   })
-  assert.is(code, 0, 'the writer ends well')
-  return readRecording(log, dir, events)
-}
-
-async function tryCuts(
-  dir: string,
-  left: string,
-  operations: readonly Operation[],
-  count: number,
-): Promise<string[]> {
-  const random = randomOf(seed)
-  const disk = new Disk(dir)
-  const promises = new Promises()
-  const failures: string[] = []
-  const every = operations.length / Math.ceil(count / losses.length)
-  let nextCut = every * random()
-  for (const [at, operation] of operations.entries()) {
-    disk.apply(operation)
-    if (operation.is === 'event') promises.hear(operation.text)
-    if (at < nextCut) continue
-    nextCut += every
-    for (const loss of losses) {
-      fs.rmSync(left, { recursive: true, force: true })
-      fs.mkdirSync(left)
-      disk.leave(left, loss, random)
-      const wrong = await broken(left, promises)
-      if (wrong.length > 0) failures.push(`cut ${at}, lost ${loss}: ${wrong.join('; ')}`)
-    }
-    if (failures.length >= 5) break
-  }
-  return failures
-}
-
-/** The same numbers every time (mulberry32). */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }
