@@ -220,6 +220,7 @@ export class Store implements Participant {
       db.prepare('DELETE FROM message WHERE id >= ? AND id < ?').run(...ends)
       db.prepare('DELETE FROM subject WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM source_position WHERE stream = ?').run(known.id)
+      db.prepare('DELETE FROM source_identity WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM stream_state WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM stream WHERE id = ?').run(known.id)
     })

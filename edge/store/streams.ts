@@ -119,6 +119,7 @@ export class Streams implements StreamAdmin {
     }
     this.#feeds = new Feeds({
       account: parts.account,
+      domain: parts.domain,
       durable: parts.store.durable,
       clock: parts.clock,
       log: parts.log,
@@ -209,6 +210,7 @@ export class Streams implements StreamAdmin {
     const refused = this.#store.delete(stream)
     if (refused) return refused
     this.#consumers.detach(stream)
+    this.#feeds.abandon(stream)
     this.#detach(name)
     this.#parts.resources.changed()
     this.#adviseAction('DELETED', 'delete', name)

@@ -2,140 +2,22 @@
 // and when, on a clock that moves only when told.
 
 import * as assert from 'uvu/assert'
-import { Feed, type FeedTarget } from '../../edge/store/source/feed.ts'
-import type { Delivery, Start } from '../../edge/store/source/request.ts'
-import type { Durable, NewMessage, StreamSourceConfig } from '../../edge/store/shapes.ts'
-import { Account } from '../../src/account/account.ts'
-import { FakeClock } from '../../src/base/clock.ts'
-import { silentLog } from '../../src/base/log.ts'
-import { newSubscription, payloadOf, post } from '../../src/broker/post.ts'
-import type { LocalSink, Message, Origin } from '../../src/message.ts'
+import { newSubscription } from '../../src/broker/post.ts'
+import type { LocalSink } from '../../src/message.ts'
 import { spec } from '../support/spec.ts'
-
-const origin: Origin = { kind: 'leaf', sink: null, echo: true, permissions: null }
-
-class FakeTarget implements FeedTarget {
-  seqs: number[] = []
-  intact = true
-  full = false
-  begunAt = -1
-
-  start(): Start {
-    const last = this.seqs.at(-1) ?? 0
-    if (last === 0) return { deliver_policy: 'all' }
-    return { deliver_policy: 'by_start_sequence', opt_start_seq: last + 1 }
-  }
-
-  begun(deliveredSeq: number): void {
-    this.begunAt = deliveredSeq
-  }
-
-  take(message: NewMessage, { streamSeq, timeUs }: Delivery): boolean {
-    if (this.full) return false
-    assert.is(message.subject, 's.a')
-    assert.is(timeUs, 1_795_320_308_654_213)
-    this.seqs.push(streamSeq)
-    return true
-  }
-
-  isIntact(): boolean {
-    return this.intact
-  }
-}
-
-/** A feed, its origin's API and everything the feed sends. */
-class Bench {
-  readonly account = new Account('$G')
-  readonly clock = new FakeClock()
-  readonly target = new FakeTarget()
-  readonly feed: Feed
-  asked: { subject: string; reply: string; body: string }[] = []
-  confirmed: string[] = []
-  readonly durable: Durable & { sick: Error | null }
-  #waiting: ((error?: Error) => void)[] = []
-
-  constructor(source: StreamSourceConfig = { name: 'S' }, listening = true) {
-    this.durable = { groups: 0, sick: null, onDisk: done => this.#waiting.push(done) }
-    const { account, clock, durable, target } = this
-    const label = 'test'
-    this.feed = new Feed({
-      account,
-      clock,
-      durable,
-      target,
-      source,
-      label,
-      kind: 'S',
-      log: silentLog,
-    })
-    if (listening) this.listen()
-    this.#on('$JS.FC.>', message => this.confirmed.push(message.subject))
-    this.feed.start()
-    clock.advance(100)
-  }
-
-  listen(): void {
-    this.#on('$JS.*.API.>', message => this.#ask(message))
-    this.#on('$JS.API.>', message => this.#ask(message))
-  }
-
-  settle(error?: Error): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const done of waiting) done(error)
-  }
-
-  /** Answers the last request. */
-  answer(text: string): void {
-    const { reply } = this.asked.at(-1) ?? { reply: '' }
-    post(this.account, origin, { subject: reply, payload: Buffer.from(text) })
-  }
-
-  follow(name = 'C', delivered = 0): void {
-    this.answer(JSON.stringify({ name, delivered: { consumer_seq: 0, stream_seq: delivered } }))
-  }
-
-  get deliverSubject(): string {
-    return JSON.parse(this.asked.at(-1)?.body ?? '{}').config.deliver_subject
-  }
-
-  message(seq: number, consumerSeq: number, { name = 'C', count = 1, pending = 0 } = {}): void {
-    const tail = `${count}.${seq}.${consumerSeq}.1795320308654213751.${pending}`
-    post(this.account, origin, {
-      subject: 's.a',
-      target: this.deliverSubject,
-      reply: `$JS.ACK.S.${name}.${tail}`,
-      payload: Buffer.from('x'),
-    })
-  }
-
-  status(lines: string, reply = ''): void {
-    const headers = Buffer.from(`NATS/1.0 100 ${lines}\r\n\r\n`)
-    post(this.account, origin, { subject: this.deliverSubject, reply, headers })
-  }
-
-  #ask(message: Message): void {
-    const body = payloadOf(message).toString()
-    this.asked.push({ subject: message.subject, reply: message.reply, body })
-  }
-
-  #on(subject: string, seen: (message: Message) => void): void {
-    const sink: LocalSink = { remote: false, deliver: seen }
-    this.account.subscribe(newSubscription(subject, sink))
-  }
-}
+import { Bench } from './feed-bench.ts'
 
 const external = { api: '$JS.hub.API', deliver: '' }
 
 spec('feed', it => {
-  it('asks for a consumer as nats-server 2.10 does', () => {
+  it('asks for a consumer as nats-server 2.15 does', () => {
     const bench = new Bench({ name: 'S', external })
     const { subject, reply, body } = bench.asked[0] as { [name: string]: string }
     assert.is(subject, '$JS.hub.API.CONSUMER.CREATE.S')
     assert.match(reply ?? '', /^\$JSC\.R\.\w{8}$/)
     assert.is(
       (body ?? '').replace(/\$JS\.S\.\w{8}"/, '$JS.S.x"'),
-      '{"stream_name":"S","config":{"deliver_policy":"all","ack_policy":"none","ack_wait":79200000000000,"max_deliver":1,"replay_policy":"instant","idle_heartbeat":1000000000,"flow_control":true,"deliver_subject":"$JS.S.x","inactive_threshold":10000000000,"num_replicas":0,"direct":true},"action":""}',
+      '{"stream_name":"S","config":{"name":"JS_SRC_x","deliver_policy":"all","ack_policy":"none","ack_wait":79200000000000,"max_deliver":1,"replay_policy":"instant","flow_control":true,"deliver_subject":"$JS.S.x","idle_heartbeat":1000000000,"inactive_threshold":10000000000,"num_replicas":0,"direct":true,"sourcing":true,"metadata":{"_nats.src.acc":"$G","_nats.src.domain":"edge","_nats.src.stream":"AGG"}},"action":""}',
     )
   })
 
@@ -147,7 +29,7 @@ spec('feed', it => {
     const sink: LocalSink = { remote: false, deliver: m => asked.push(m.subject) }
     one.account.subscribe(newSubscription('hub.api.>', sink))
     one.clock.advance(1000)
-    assert.match(asked[0] ?? '', /^hub\.api\.CONSUMER\.CREATE\.S\.src-\w{8}\.s\.\*$/)
+    assert.match(asked[0] ?? '', /^hub\.api\.CONSUMER\.CREATE\.S\.JS_SRC_x\.s\.\*$/)
     const subject_transforms = ['a', 'b'].map(src => ({ src, dest: '' }))
     const two = new Bench({ name: 'S', subject_transforms })
     assert.is(two.asked[0]?.subject, '$JS.API.CONSUMER.CREATE.S')
@@ -275,13 +157,17 @@ spec('feed', it => {
     const bench = new Bench()
     bench.follow()
     bench.message(1, 1)
+    const done = 'Nats-Last-Consumer: 1 Nats-Last-Stream: 1'
     bench.status('FlowControl Request', '$JS.FC.S.C.1')
+    // What comes after the question is not told with its answer.
+    bench.message(2, 2)
     assert.equal(bench.confirmed, [])
     bench.settle()
-    assert.equal(bench.confirmed, ['$JS.FC.S.C.1'])
-    bench.status('Idle Heartbeat\r\nNats-Last-Consumer: 1\r\nNats-Consumer-Stalled: $JS.FC.S.C.2')
+    assert.equal(bench.confirmed, [`$JS.FC.S.C.1 ${done}`])
+    bench.status('Idle Heartbeat\r\nNats-Last-Consumer: 2\r\nNats-Consumer-Stalled: $JS.FC.S.C.2')
     bench.settle()
-    assert.equal(bench.confirmed, ['$JS.FC.S.C.1', '$JS.FC.S.C.2'])
+    const after = 'Nats-Last-Consumer: 2 Nats-Last-Stream: 2'
+    assert.equal(bench.confirmed, [`$JS.FC.S.C.1 ${done}`, `$JS.FC.S.C.2 ${after}`])
     bench.status('FlowControl Request', '$JS.FC.S.C.3')
     bench.settle(new Error('no space'))
     assert.is(bench.confirmed.length, 2)

@@ -201,10 +201,13 @@ spec('source', it => {
     assert.is(first?.subject, 'n.a')
     assert.is(
       first?.headers.toString(),
-      'NATS/1.0\r\nA: b\r\nNats-Stream-Source: O 7 o.* n.$1\r\n\r\n',
+      'NATS/1.0\r\nA: b\r\nNats-Stream-Source: O 7 o.* n.$1 o.a\r\n\r\n',
     )
     assert.is(second?.subject, 'p.b')
-    assert.is(second?.headers.toString(), 'NATS/1.0\r\nNats-Stream-Source: O 8 o.* n.$1\r\n\r\n')
+    assert.is(
+      second?.headers.toString(),
+      'NATS/1.0\r\nNats-Stream-Source: O 8 o.* n.$1 p.b\r\n\r\n',
+    )
     await test.done()
   })
 

@@ -227,8 +227,9 @@ function problemOf(source: StreamSourceConfig, what: 'mirror' | 'source'): strin
 
 /** Names a source among those of one stream, and its messages' origin in their header. */
 export function indexName(source: StreamSourceConfig): string {
-  const { name, external, filter_subject, subject_transforms = [] } = source
-  const from = external ? `${name}:${hashOf(external.api)}` : name
+  const { name, external, consumer, filter_subject, subject_transforms = [] } = source
+  const place = external ? `${name}:${hashOf(external.api)}` : name
+  const from = consumer ? `${place}:C=${hashOf(consumer.name ?? '')}` : place
   if (subject_transforms.length === 0) return `${from} ${filter_subject || '>'} >`
   const sources = subject_transforms.map(({ src }) => src || '>').join('\f')
   const destinations = subject_transforms.map(({ dest }) => dest || '>').join('\f')

@@ -1,15 +1,17 @@
 // Follows a stream, here or behind a leaf node, through an ordered consumer of its own
-// (reference 4.9): what is lost, repeated or stalled on the way is noticed, and the consumer is
-// made anew from what is stored. So every message arrives once and in order.
+// (reference 4.9, ADR-59, ADR-60): what is lost, repeated or stalled on the way is noticed, and the
+// consumer is made anew from what is stored. So every message arrives once and in order.
 //
 //              ask                       answer
 //   waiting ─────────▶ asking ─────────────────────────▶ following
-//      ▲  ▲              │ error, silence of 10 s, nobody    │ a gap, silence of 10 s, a message
-//      │  └──────────────┘                                   │ that could not be stored, a group
-//      └─────────────────────────────────────────────────────┘ that was rolled back
+//      ▲  ▲             │ ▲│ error, silence, nobody         │ a gap, silence of 10 s, a message
+//      │  │             └─┘│ too new for the origin:        │ that could not be stored, a group
+//      │  └────────────────┘ the old form                   │ that was rolled back
+//      └────────────────────────────────────────────────────┘
 //
-// Flow control is answered once everything before it is on disk: what is under way stays bounded
-// by the window the origin grants.
+// Flow control is answered once everything before it is on disk, with the sequences that are: what
+// is under way stays bounded by the window the origin grants, and an origin that keeps messages
+// until they are acknowledged removes none that a power cut here could take back.
 
 import type { Account } from '../../../src/account/account.ts'
 import type { Clock, Timer } from '../../../src/base/clock.ts'
@@ -18,10 +20,16 @@ import { headersOf, newSubscription, payloadOf, post } from '../../../src/broker
 import type { LocalSink, Message, Subscription } from '../../../src/message.ts'
 import { jetstreamOrigin } from '../replies.ts'
 import type { ApiError, Durable, NewMessage, StreamSourceConfig } from '../shapes.ts'
+import { apiLevelRequired, identityMismatch, mirrorNeedsFlow, sourceNeedsFlow } from './errors.ts'
 import {
+  type Answer,
+  type Asker,
   consumerRequest,
+  type ConsumerRequest,
+  deletionSubject,
   type Delivery,
   type FeedKind,
+  type Form,
   readAnswer,
   readDelivery,
   type Start,
@@ -32,8 +40,14 @@ import {
 export interface FeedTarget {
   /** Asked before every request. */
   start(): Start
+  /** Of the origin as it was known last; '' when it is not. */
+  readonly identity: string
+  /** The origin's sequence up to which everything is dealt with. */
+  readonly doneSeq: number
   /** The consumer stands; nothing up to `deliveredSeq` will come. */
-  begun(deliveredSeq: number): void
+  begun(deliveredSeq: number, identity: string): void
+  /** Another stream has the origin's name now: from its beginning. */
+  recreated(): void
   /** False: it cannot be stored now. The message is a view, valid during the call. */
   take(message: NewMessage, delivery: Delivery): boolean
   /** False: what was taken has been rolled back. */
@@ -47,6 +61,9 @@ export interface FeedParts {
   readonly log: Log
   readonly kind: FeedKind
   readonly source: StreamSourceConfig
+  readonly asker: Asker
+  /** The consumer's name at the origin. */
+  readonly consumer: string
   /** For the log: `S1 > S2`. */
   readonly label: string
   readonly target: FeedTarget
@@ -54,11 +71,17 @@ export interface FeedParts {
 
 type State =
   | { readonly is: 'closed' }
-  | { readonly is: 'waiting'; readonly timer: Timer }
+  | {
+      readonly is: 'waiting'
+      readonly timer: Timer
+      /** A consumer of somebody else's that delivers is there again. */
+      readonly probe: Subscription | null
+    }
   | {
       readonly is: 'asking'
+      readonly form: Form
+      readonly request: ConsumerRequest
       readonly subscription: Subscription
-      readonly deliverSubject: string
       readonly timer: Timer
     }
   | {
@@ -70,16 +93,21 @@ type State =
       timer: Timer
     }
 
+type Asking = Extract<State, { is: 'asking' }>
 type Following = Extract<State, { is: 'following' }>
+type Made = Extract<Answer, { is: 'made' }>
 
 /** The account's other streams and its API come up first. */
 const firstMs = 100
 const answerMsMax = 10_000
+/** A consumer that is there already has nothing to do but to begin anew. */
+const resetMsMax = 5000
 const silenceMsMax = 10_000
 /** Nobody listens there: the link is down. */
 const unheardMs = 1000
 const retryMs = 2000
 const retryMsMax = 60_000
+const invalidJsonCode = 10025
 
 export class Feed implements LocalSink {
   readonly remote = false
@@ -90,21 +118,49 @@ export class Feed implements LocalSink {
   readonly #parts: FeedParts
   #state: State = { is: 'closed' }
   #heardMs = -1
+  #askedMs = 0
   #fails = 0
+  #consumer: string
+  /** The origin keeps a consumer until it is deleted. */
+  #isKept = false
+  /** Its name before the config gave it another one. */
+  #former = ''
+  /** The origin took the new form without knowing what it is. */
+  #isOldOrigin = false
+  #wasRefused = false
 
   constructor(parts: FeedParts) {
     this.#parts = parts
     this.source = parts.source
+    this.#consumer = parts.consumer
   }
 
   start(): void {
     this.#wait(firstMs)
   }
 
-  /** Idempotent. The consumer at the origin goes when nobody listens to it any more. */
+  /** Idempotent. A consumer that is not kept goes when nobody listens to it any more. */
   close(): void {
     this.#leave()
     this.#state = { is: 'closed' }
+  }
+
+  /** The origin need not keep anything for us any more; best effort, as in nats-server. */
+  forsake(): void {
+    this.close()
+    if (this.source.consumer) return
+    this.#delete(this.#consumer)
+    if (this.#former !== '') this.#delete(this.#former)
+  }
+
+  /** The origin is to know us by another name: not before it does is the old one given up. */
+  rename(consumer: string): void {
+    if (consumer === this.#consumer) return
+    const former = this.#consumer
+    this.#consumer = consumer
+    if (!this.#isKept || this.#state.is === 'closed') return
+    if (this.#former === '') this.#former = former
+    this.#wait(0)
   }
 
   /** Since the origin was last heard of; -1: never. */
@@ -114,70 +170,116 @@ export class Feed implements LocalSink {
 
   deliver(message: Message, subscription: Subscription): void {
     const state = this.#state
-    if (state.is === 'closed' || state.is === 'waiting') return
+    if (state.is === 'closed') return
+    if (state.is === 'waiting') return this.#probed(state.probe, subscription)
     if (subscription !== state.subscription) return
-    if (state.is === 'asking') this.#answered(message, state.deliverSubject)
+    if (state.is === 'asking') this.#answered(state, message)
     else this.#follow(state, message)
   }
 
-  #wait(ms: number): void {
+  #wait(ms: number, isProbing = false): void {
     this.#leave()
-    this.#state = { is: 'waiting', timer: this.#parts.clock.after(ms, () => this.#ask()) }
+    const { account, clock } = this.#parts
+    const { consumer } = this.source
+    const probe =
+      isProbing && consumer ? newSubscription(consumer.deliver_subject ?? '', this) : null
+    this.#state = { is: 'waiting', timer: clock.after(ms, () => this.#ask()), probe }
+    if (probe) account.subscribe(probe)
+  }
+
+  /** Whatever it brought is delivered again after the reset. */
+  #probed(probe: Subscription | null, subscription: Subscription): void {
+    if (probe !== subscription || this.#parts.clock.monotonicMs() - this.#askedMs < retryMs) return
+    this.#fails = 0
+    this.#wait(0)
   }
 
   #leave(): void {
     const state = this.#state
     if (state.is === 'closed') return
     state.timer.cancel()
-    if (state.is !== 'waiting') this.#parts.account.unsubscribe(state.subscription)
+    const subscription = state.is === 'waiting' ? state.probe : state.subscription
+    if (subscription) this.#parts.account.unsubscribe(subscription)
   }
 
-  #failed(): void {
-    this.#wait(Math.min(retryMs * 2 ** Math.min(this.#fails++, 8), retryMsMax))
+  #failed(isProbing = false): void {
+    this.#wait(Math.min(retryMs * 2 ** Math.min(this.#fails++, 8), retryMsMax), isProbing)
   }
 
-  #again(why: string): void {
+  #again(why: string, isProbing = false): void {
     const { log, label } = this.#parts
     if (log.debugOn) log.debug(`JetStream ${label}: ${why}, asking for a new consumer`)
-    this.#failed()
+    this.#failed(isProbing)
   }
 
-  #ask(): void {
-    const { account, clock, durable, kind, source, target } = this.#parts
+  #ask(form: Form = this.source.consumer ? 'reset' : 'new'): void {
+    const { account, clock, durable, kind, source, asker, target } = this.#parts
     if (durable.sick) return this.#wait(unheardMs)
-    const request = consumerRequest(source, kind, target.start())
+    const start = target.start()
+    const { identity } = target
+    const wish = { source, kind, asker, start, identity, consumer: this.#consumer }
+    const request = consumerRequest(wish, form, this.#isOldOrigin && this.#wasRefused)
+    const { subject, headers, body } = request
     const reply = `$JSC.R.${token()}`
     const subscription = newSubscription(reply, this)
-    const timer = clock.after(answerMsMax, () => this.#again('no answer'))
-    const asking: State = {
-      is: 'asking',
-      subscription,
-      deliverSubject: request.deliverSubject,
-      timer,
-    }
+    const waitMs = form === 'reset' ? resetMsMax : answerMsMax
+    const timer = clock.after(waitMs, () => this.#again('no answer', true))
+    const asking: State = { is: 'asking', form, request, subscription, timer }
+    this.#leave()
     this.#state = asking
+    this.#askedMs = clock.monotonicMs()
     account.subscribe(subscription)
-    const { subject, body } = request
-    const heard = post(account, jetstreamOrigin, { subject, reply, payload: body })
+    const heard = post(account, jetstreamOrigin, { subject, reply, headers, payload: body })
     if (heard === 0 && this.#state === asking) this.#wait(unheardMs)
   }
 
-  #answered(message: Message, deliverSubject: string): void {
-    const { account, log, label, target, durable } = this.#parts
-    const answer = readAnswer(payloadOf(message))
+  #answered(state: Asking, message: Message): void {
+    const { durable, kind } = this.#parts
+    const answer = readAnswer(payloadOf(message), headersOf(message))
     if (answer === null) return this.#again('answer not understood')
-    if (answer.is === 'refused') {
-      const { err_code, description } = answer.error
-      log.warn(`JetStream ${label}: create consumer failed: ${description} (${err_code})`)
-      this.error = answer.error
+    if (answer.is === 'unheard') return this.#again('no such consumer', true)
+    if (answer.is === 'refused') return this.#refused(state, answer.error)
+    if (durable.sick) return this.#again('the store is sick')
+    if (state.form === 'reset' && answer.ackPolicy !== 'flow_control') {
+      this.error = kind === 'M' ? mirrorNeedsFlow : sourceNeedsFlow
       return this.#failed()
     }
-    if (durable.sick) return this.#again('the store is sick')
+    this.#begin(state, answer)
+  }
+
+  #refused({ form }: Asking, error: ApiError): void {
+    const { log, label, target } = this.#parts
+    const { err_code, description } = error
+    const isTooNew = err_code === apiLevelRequired.err_code || err_code === invalidJsonCode
+    if (form === 'new' && isTooNew) return this.#ask('old')
+    if (err_code === identityMismatch && target.identity !== '') {
+      log.warn(`JetStream ${label} was recreated, resetting source state`)
+      target.recreated()
+      return this.#ask()
+    }
+    log.warn(`JetStream ${label}: create consumer failed: ${description} (${err_code})`)
+    this.error = error
+    this.#wasRefused = true
+    this.#failed()
+  }
+
+  #begin({ form, request }: Asking, answer: Made): void {
+    const { account, clock, target, log, label } = this.#parts
+    const { identity } = answer
+    if (identity !== '' && target.identity !== '' && identity !== target.identity) {
+      log.warn(`JetStream ${label} was recreated, resetting source state`)
+      target.recreated()
+    }
     this.#leave()
-    target.begun(answer.deliveredSeq)
+    target.begun(answer.deliveredSeq, identity)
     this.error = null
-    this.#heardMs = this.#parts.clock.monotonicMs()
-    const subscription = newSubscription(deliverSubject, this)
+    this.#wasRefused = false
+    this.#isOldOrigin = form === 'new' && !answer.isSourcing
+    this.#isKept = form === 'new' && answer.isDurable
+    if (this.#former !== '') this.#delete(this.#former)
+    this.#former = ''
+    this.#heardMs = clock.monotonicMs()
+    const subscription = newSubscription(request.deliverSubject, this)
     this.#state = {
       is: 'following',
       subscription,
@@ -186,6 +288,11 @@ export class Feed implements LocalSink {
       timer: this.#watch(silenceMsMax),
     }
     account.subscribe(subscription)
+  }
+
+  #delete(consumer: string): void {
+    const subject = deletionSubject(this.source, consumer)
+    post(this.#parts.account, jetstreamOrigin, { subject })
   }
 
   #watch(ms: number): Timer {
@@ -218,7 +325,7 @@ export class Feed implements LocalSink {
 
   /** A heartbeat, or the origin asks whether we keep up. */
   #control(state: Following, message: Message, headers: Buffer): void {
-    if (message.reply !== '') return this.#confirm(message.reply)
+    if (message.reply !== '') return this.#confirm(state, message.reply)
     const lines = headers.toString('latin1')
     const last = /\r\nNats-Last-Consumer: *(\d+)\r\n/i.exec(lines)?.[1]
     if (last !== undefined && Number(last) > 0 && Number(last) !== state.consumerSeq) {
@@ -227,14 +334,17 @@ export class Feed implements LocalSink {
     if (!this.#parts.target.isIntact()) return this.#again('messages were rolled back')
     this.#fails = 0
     const stalled = /\r\nNats-Consumer-Stalled: *(\S+)\r\n/i.exec(lines)?.[1]
-    if (stalled !== undefined) this.#confirm(stalled)
+    if (stalled !== undefined) this.#confirm(state, stalled)
   }
 
-  #confirm(subject: string): void {
-    const { account, durable } = this.#parts
-    const state = this.#state
+  /** Tells what is on disk by then: an origin that acknowledges by flow control may remove it. */
+  #confirm(state: Following, subject: string): void {
+    const { account, durable, target } = this.#parts
+    if (!target.isIntact()) return this.#again('messages were rolled back')
+    const lines = `Nats-Last-Consumer: ${state.consumerSeq}\r\nNats-Last-Stream: ${target.doneSeq}`
+    const headers = Buffer.from(`NATS/1.0\r\n${lines}\r\n\r\n`)
     durable.onDisk(error => {
-      if (!error && this.#state === state) post(account, jetstreamOrigin, { subject })
+      if (!error && this.#state === state) post(account, jetstreamOrigin, { subject, headers })
     })
   }
 }

@@ -11,11 +11,13 @@ import { indexName } from './config.ts'
 import { Feed, type FeedTarget } from './feed.ts'
 import { Mirror } from './mirror.ts'
 import type { Positions } from './positions.ts'
-import type { FeedKind } from './request.ts'
+import { type Asker, consumerName, type FeedKind } from './request.ts'
 import { Source } from './source.ts'
 
 export interface FeedsParts {
   readonly account: Account
+  /** '' when none is configured. */
+  readonly domain: string
   readonly durable: Durable
   readonly clock: Clock
   readonly log: Log
@@ -59,6 +61,23 @@ export class Feeds {
     for (const feed of fed.sources.values()) feed.close()
   }
 
+  /** The stream is deleted: once that is on disk, its origins keep nothing for it. */
+  abandon(stream: Stream): void {
+    const fed = this.#fed.get(stream)
+    if (!fed) return
+    const { mirror, sources } = fed
+    this.detach(stream)
+    this.#forsake(mirror ? [mirror, ...sources.values()] : [...sources.values()])
+  }
+
+  #forsake(feeds: readonly Feed[]): void {
+    if (feeds.length === 0) return
+    for (const feed of feeds) feed.close()
+    this.#parts.durable.onDisk(error => {
+      if (!error) for (const feed of feeds) feed.forsake()
+    })
+  }
+
   /** `mirror` and `sources` of StreamInfo. */
   info(stream: Stream): Fields {
     const fed = this.#fed.get(stream)
@@ -73,26 +92,41 @@ export class Feeds {
   #feed(stream: Stream, intake: Intake): void {
     const { mirror, sources = [] } = stream.config
     const fed = this.#fed.get(stream) ?? this.#made(stream, intake)
+    const gone: Feed[] = []
     if (mirror && !fed.mirror) {
       const target = new Mirror({ stream, source: mirror, intake }, () => {
         this.#parts.onNear(stream)
       })
       fed.mirror = this.#started(stream, 'M', mirror, target)
+    } else if (!mirror && fed.mirror) {
+      // Promoted: a stream like any other from here on.
+      gone.push(fed.mirror)
+      fed.mirror = null
     }
     const wanted = new Map(sources.map(source => [indexName(source), source]))
     for (const [name, feed] of fed.sources) {
       if (wanted.has(name)) continue
-      feed.close()
+      gone.push(feed)
       fed.sources.delete(name)
     }
+    this.#forsake(gone)
     for (const name of [...fed.positions.names]) {
       if (!wanted.has(name)) fed.positions.forget(name)
     }
     for (const [name, source] of wanted) {
-      if (fed.sources.has(name)) continue
+      const known = fed.sources.get(name)
+      if (known) {
+        known.rename(consumerName('S', this.#asker(stream), source, sources))
+        continue
+      }
       const target = new Source({ stream, source, intake }, fed.positions)
       fed.sources.set(name, this.#started(stream, 'S', source, target))
     }
+  }
+
+  #asker(stream: Stream): Asker {
+    const { account, domain } = this.#parts
+    return { account: account.name, domain, stream: stream.config.name }
   }
 
   #made(stream: Stream, intake: Intake): Fed {
@@ -107,7 +141,10 @@ export class Feeds {
     const { account, durable, clock, log } = this.#parts
     const what = kind === 'M' ? 'mirror of' : 'source'
     const label = `stream '${account.name} > ${stream.config.name}' ${what} '${source.name}'`
-    const feed = new Feed({ account, durable, clock, log, kind, source, label, target })
+    const asker = this.#asker(stream)
+    const consumer = consumerName(kind, asker, source, stream.config.sources ?? [])
+    const common = { account, durable, clock, log }
+    const feed = new Feed({ ...common, kind, source, asker, consumer, label, target })
     feed.start()
     return feed
   }

@@ -22,6 +22,7 @@ export interface TargetParts {
 const nearMessages = 10
 
 export class Mirror implements FeedTarget {
+  readonly identity = ''
   readonly #parts: TargetParts
   readonly #transforms: readonly SubjectTransform[]
   readonly #onNear: () => void
@@ -32,6 +33,10 @@ export class Mirror implements FeedTarget {
     this.#parts = parts
     this.#onNear = onNear
     this.#transforms = transformsOf(parts.source)
+  }
+
+  get doneSeq(): number {
+    return this.#lastSeq
   }
 
   start(): Start {
@@ -51,6 +56,9 @@ export class Mirror implements FeedTarget {
     this.#lastSeq = stream.state().lastSeq
   }
 
+  /** A mirror of another stream goes on where this one's sequences do. */
+  recreated(): void {}
+
   isIntact(): boolean {
     return this.#parts.stream.state().lastSeq >= this.#lastSeq
   }
@@ -62,7 +70,8 @@ export class Mirror implements FeedTarget {
     if (streamSeq >= seqsMax - 1) return false
     const subject = mapped(message.subject, this.#transforms)
     const options = { ...this.#rollup(message), place: { seq: streamSeq, timeUs } }
-    const appended = intake.take({ ...message, subject }, transformed =>
+    const headers = mirrored(message.headers)
+    const appended = intake.take({ subject, headers, payload: message.payload }, transformed =>
       stream.append(transformed, options),
     )
     if (appended.is === 'refused') {
@@ -95,6 +104,15 @@ export function mapped(subject: string, transforms: readonly SubjectTransform[])
     if (made !== null) return made
   }
   return subject
+}
+
+/** What an expectation or a batch meant was for the origin. */
+const dropped = /^Nats-(?:Expected|Batch)-[^:\r\n]*:[^\r\n]*\r\n/gim
+
+function mirrored(headers: Buffer): Buffer {
+  if (headers.indexOf('Nats-Expected-') < 0 && headers.indexOf('Nats-Batch-') < 0) return headers
+  const kept = headers.toString('latin1').replace(dropped, '')
+  return Buffer.from(kept, 'latin1')
 }
 
 /** Will never be stored, however often it is tried. */

@@ -1,9 +1,11 @@
 // One source's side of its feed: messages are appended like published ones, with a header that
-// tells where they come from (nats-server 2.10: stream, sequence, filter, destination). The
-// position in the source is written with the message, in one transaction.
+// tells where they come from (nats-server 2.15: stream, sequence, filter, destination, subject,
+// identity of the stream). The position in the source is written with the message, in one
+// transaction.
 
 import type { SubjectTransform } from '../../../src/subject/transform.ts'
 import { publishOptions } from '../publish-headers.ts'
+import { seqsMax } from '../schema.ts'
 import type { AppendOptions, NewMessage } from '../shapes.ts'
 import { indexName } from './config.ts'
 import type { FeedTarget } from './feed.ts'
@@ -19,6 +21,9 @@ export class Source implements FeedTarget {
   readonly #parts: TargetParts
   readonly #positions: Positions
   readonly #transforms: readonly SubjectTransform[]
+  /** The name's parts, as the header has them. */
+  readonly #stream: string
+  readonly #mapping: string
   #lastSeq = 0
   /** The stream was searched: what came of this source since then has its position. */
   #hasNothing = false
@@ -28,6 +33,17 @@ export class Source implements FeedTarget {
     this.#positions = positions
     this.#transforms = transformsOf(parts.source)
     this.name = indexName(parts.source)
+    const [stream = '', filter, destination] = this.name.split(' ')
+    this.#stream = stream
+    this.#mapping = `${filter} ${destination}`
+  }
+
+  get identity(): string {
+    return this.#positions.identity(this.name)
+  }
+
+  get doneSeq(): number {
+    return this.#lastSeq
   }
 
   start(): Start {
@@ -42,7 +58,18 @@ export class Source implements FeedTarget {
     return { deliver_policy: 'all' }
   }
 
-  begun(): void {}
+  begun(deliveredSeq: number, identity: string): void {
+    if (identity !== '') this.#positions.identify(this.name, identity)
+    if (deliveredSeq <= this.#lastSeq || deliveredSeq >= seqsMax) return
+    this.#lastSeq = deliveredSeq
+    this.#positions.set(this.name, deliveredSeq)
+  }
+
+  recreated(): void {
+    this.#lastSeq = 0
+    this.#positions.set(this.name, 0)
+    this.#positions.identify(this.name, '')
+  }
 
   isIntact(): boolean {
     return (this.#positions.get(this.name) ?? 0) === this.#lastSeq
@@ -51,7 +78,7 @@ export class Source implements FeedTarget {
   take(message: NewMessage, { streamSeq }: Delivery): boolean {
     const { intake } = this.#parts
     if (streamSeq <= this.#lastSeq) return true
-    const headers = sourced(message.headers, this.#header(streamSeq))
+    const headers = sourced(message.headers, this.#header(streamSeq, message.subject))
     const subject = mapped(message.subject, this.#transforms)
     const sent = { subject, headers, payload: message.payload }
     const appended = intake.append(sent, this.#options(headers))
@@ -69,9 +96,10 @@ export class Source implements FeedTarget {
     return rolls ? { ...options, rollup } : options
   }
 
-  #header(seq: number): string {
-    const [stream, filter, destination] = this.name.split(' ')
-    return `Nats-Stream-Source: ${stream} ${seq} ${filter} ${destination}\r\n`
+  #header(seq: number, subject: string): string {
+    const { identity } = this
+    const from = `${this.#stream} ${seq} ${this.#mapping} ${subject}`
+    return `Nats-Stream-Source: ${from}${identity === '' ? '' : ` ${identity}`}\r\n`
   }
 
   /** A store that was salvaged, or a source that was here before: what the messages say. */
@@ -81,18 +109,22 @@ export class Source implements FeedTarget {
     const { firstSeq, lastSeq } = stream.state()
     const from = Math.max(firstSeq, lastSeq + 1 - searchedMax)
     for (let seq = lastSeq; seq >= from; seq--) {
-      const line = /\r\nNats-Stream-Source: (\S+) (\d{1,15}) (.*)\r\n/.exec(
-        stream.get(seq)?.headers.toString('latin1') ?? '',
-      )
-      if (line && `${line[1]} ${line[3]}` === this.name) return Number(line[2])
+      const line = sourceLine.exec(stream.get(seq)?.headers.toString('latin1') ?? '')
+      if (!line || `${line[1]} ${line[3]}` !== this.name) continue
+      if (line[4]) this.#positions.identify(this.name, line[4])
+      return Number(line[2])
     }
     this.#hasNothing = true
     return 0
   }
 }
 
-/** Headers of another stream's source and expectations meant for that stream go. */
-const dropped = /^Nats-(?:Stream-Source|Expected-[^:\r\n]*):[^\r\n]*\r\n/gim
+/** Stream, sequence, filter and destination, and perhaps the subject it had and an identity. */
+const sourceLine =
+  /\r\nNats-Stream-Source: (\S+) (\d{1,15}) (\S+ [^ \r\n]+)(?: [^ \r\n]+(?: ([\w-]{1,64}))?)?\r\n/
+
+/** What another stream's source, a batch or an expectation of that stream meant goes. */
+const dropped = /^Nats-(?:Stream-Source|(?:Expected|Batch)-[^:\r\n]*):[^\r\n]*\r\n/gim
 
 function sourced(headers: Buffer, line: string): Buffer {
   if (headers.length === 0) return Buffer.from(`NATS/1.0\r\n${line}\r\n`, 'latin1')
