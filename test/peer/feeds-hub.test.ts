@@ -110,7 +110,10 @@ async function assertArrived({ hub, edge }: Journey): Promise<void> {
       assert.is(ours?.subject, theirs.subject)
       assert.is(ours?.seq, stream === 'MIR' ? theirs.seq : i + 1)
       if (stream === 'AGG') {
-        assert.match(ours?.source ?? '', new RegExp(`^H:\\w{8} ${theirs.seq} > >$`))
+        assert.match(
+          ours?.source ?? '',
+          new RegExp(`^H:\\w{8} ${theirs.seq} > > h\\.\\d( \\w{8})?$`),
+        )
       }
     }
   }

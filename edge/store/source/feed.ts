@@ -163,6 +163,11 @@ export class Feed implements LocalSink {
     this.#wait(0)
   }
 
+  /** The source's sequence up to which its messages are here; a mirror's own tells as much. */
+  get seq(): number {
+    return this.#parts.kind === 'S' ? this.#parts.target.doneSeq : 0
+  }
+
   /** Since the origin was last heard of; -1: never. */
   activeMs(): number {
     return this.#heardMs < 0 ? -1 : this.#parts.clock.monotonicMs() - this.#heardMs

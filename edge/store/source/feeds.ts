@@ -160,6 +160,7 @@ function infoOf(feed: Feed): Fields {
     name: source.name,
     ...(external && { external }),
     lag,
+    ...(feed.seq > 0 && { seq: feed.seq }),
     active: activeMs < 0 ? -1 : Math.round(activeMs * nsPerMs),
     ...(error && { error }),
     ...(filter_subject && { filter_subject }),
