@@ -97,7 +97,11 @@ function calm(text: string): string {
   return text
     .replace(/"active":\d+/g, '"active":1')
     .replace(/"lag":\d+/g, '"lag":0')
-    .replace(/(Nats-Stream-Source: [^;|]* )\w{8}(?=[;|])/g, '$1<identity>')
+    .replace(/"hdrs":"([^"]*)"/g, (_, coded: string) => {
+      const lines = Buffer.from(coded, 'base64').toString()
+      // The identity of the stream it comes from is another one every time.
+      return lines.replace(/(Nats-Stream-Source: .* )\w{8}(?=\r\n)/g, '$1<identity>')
+    })
     .replace(/,"allow_msg_ttl":false|,"metadata":\{[^}]*\}|"duplicate_window":\d+,/g, '')
 }
 
@@ -117,9 +121,9 @@ async function lastSeq(nc: NatsConnection, stream: string): Promise<number> {
 /** A message counts before it is on disk, and can be read after that. */
 async function stored(nc: NatsConnection, name: string, seq: number): Promise<string> {
   const answer = await ask(nc, get(name, { seq }))
-  if (!answer.includes('10037')) return answer
+  if (!answer.includes('10037')) return calm(answer)
   await new Promise(resolve => setTimeout(resolve, 100))
-  return ask(nc, get(name, { seq }))
+  return calm(await ask(nc, get(name, { seq })))
 }
 
 async function everything(nc: NatsConnection, streams: Record<string, number>): Promise<string[]> {
@@ -187,8 +191,8 @@ spec('feeds beside nats-server', it => {
           AGAIN: 1,
         }
         answers.push(...(await everything(nc, counts)))
-        answers.push(await ask(nc, ['own', 'published', { 'Nats-Msg-Id': 'own' }]))
-        answers.push(await ask(nc, ['o.1.x', 'live']))
+        await ask(nc, ['own', 'published', { 'Nats-Msg-Id': 'own' }])
+        await ask(nc, ['o.1.x', 'live'])
         answers.push(await ask(nc, [`${api}STREAM.MSG.DELETE.MIR`, { seq: 2 }]))
         answers.push(await ask(nc, [`${api}STREAM.PURGE.MIRF`]))
         const later = { MIR: 7, MIRF: 7, SRC: 2, SRCF: 3, SRCT: 5, AGAIN: 2 }

@@ -80,6 +80,9 @@ export interface AccountUsage {
   readonly errors: number
 }
 
+/** Of an answer: its header block, which is no field. */
+export const answerHeaders: unique symbol = Symbol('headers')
+
 export type ApiAnswer = Readonly<Record<string, unknown>> | ApiError | null
 
 export function isApiError(answer: object | null): answer is ApiError {

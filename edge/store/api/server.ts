@@ -10,6 +10,7 @@ import type { Durable } from '../shapes.ts'
 import type { Streams } from '../streams.ts'
 import { apiPrefix, type Dispatch } from './dispatch.ts'
 import {
+  answerHeaders,
   type ApiAnswer,
   type ApiRequest,
   type ApiRow,
@@ -20,6 +21,8 @@ import { json } from './text.ts'
 
 /** Subjects that streams and consumers subscribe to themselves: nobody there means 503. */
 const realSubscriptions = ['$JS.API.CONSUMER.MSG.NEXT.', '$JS.API.DIRECT.GET.'] as const
+
+const nothing = Buffer.alloc(0)
 
 export class ApiServer implements LocalSink {
   readonly remote = false
@@ -114,7 +117,8 @@ export class ApiServer implements LocalSink {
     if (failed || !row.quiet) streams.requests++
     if (reply !== '') {
       const payload = Buffer.from(response)
-      post(streams.account, jetstreamOrigin, { subject: reply, payload })
+      const headers = (answer as { readonly [answerHeaders]?: Buffer })[answerHeaders] ?? nothing
+      post(streams.account, jetstreamOrigin, { subject: reply, headers, payload })
     }
     if (row.quiet) return
     streams.advise('API', 'api_audit', () => ({

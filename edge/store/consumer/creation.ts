@@ -1,9 +1,11 @@
 // Creating and updating consumers: do subject and request agree, and what does an existing
 // consumer keep (reference 6.2)? The order of the checks is nats-server 2.15's.
 
-import type { ApiAnswer, ApiRequest } from '../api/request.ts'
+import { headerOf } from '../../../src/system/encoding.ts'
+import { answerHeaders, type ApiAnswer, type ApiRequest } from '../api/request.ts'
 import { type Fields, FieldReader, json, readFields } from '../api/text.ts'
 import { invalidJson, replicasNotSupported, streamMismatch, streamNotFound } from '../errors.ts'
+import { identityHeaders, identityOf } from '../identity.ts'
 import type { ApiError, Stream } from '../shapes.ts'
 import { type ConsumerConfig, readConfig, withFields } from './config.ts'
 import { checkConfig } from './config-check.ts'
@@ -80,6 +82,8 @@ export class Creation {
     const named =
       this.#form === 'ephemeral' ? wish.config : withFields(wish.config, { name: names[1] ?? '' })
     const feed = asFeed(named, stream)
+    const identity = feed.direct || feed.sourcing ? identityOf(stream) : ''
+    if (isMistaken(this.#request.headers, identity)) return errors.identityMismatch(identity)
     const name = feed.durable_name ?? feed.name ?? ''
     const existing = name === '' ? undefined : group.consumers.get(name)
     const asked = existing ? keeping(feed, existing.config) : feed
@@ -87,10 +91,12 @@ export class Creation {
     if ('err_code' in config) return config
     const wrong = checkConfig(config, stream.config, bounds)
     if (wrong) return wrong
-    if (existing) return this.#update(group, existing, config, wish.action)
+    if (existing) {
+      return this.#update(group, existing, config, wish.action) ?? this.#info(existing, identity)
+    }
     if (wish.action === 'update') return errors.doesNotExist
     const made = group.create(name, config, bounds.consumersMax)
-    return 'err_code' in made ? made : this.#info(made)
+    return 'err_code' in made ? made : this.#info(made, identity)
   }
 
   #update(
@@ -98,15 +104,24 @@ export class Creation {
     existing: Consumer,
     config: ConsumerConfig,
     action: Wish['action'],
-  ): ApiAnswer {
+  ): ApiError | null {
     const isSame = json(existing.config) === json(config)
     if (action === 'create' && !isSame) return errors.alreadyExists
-    return group.update(existing, config) ?? this.#info(existing)
+    return group.update(existing, config)
   }
 
-  #info(consumer: Consumer): Fields {
-    return infoFields(consumer, this.#directory.nowUs())
+  /** Sources and mirrors are told which stream it is. */
+  #info(consumer: Consumer, identity: string): Fields {
+    const fields = infoFields(consumer, this.#directory.nowUs())
+    return identity === '' ? fields : { ...fields, [answerHeaders]: identityHeaders(identity) }
   }
+}
+
+/** A source that knew another stream of this name. */
+function isMistaken(headers: Buffer, identity: string): boolean {
+  if (identity === '' || headers.length === 0) return false
+  const known = headerOf(headers, 'nats-stream-identity')
+  return known !== '' && known !== identity
 }
 
 /**

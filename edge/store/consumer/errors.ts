@@ -122,3 +122,5 @@ export const flowAcksWithMaxDeliver = bad(
   10222,
   'flow control ack policy requires unset max deliver',
 )
+export const identityMismatch = (identity: string): ApiError =>
+  bad(10225, `consumer's stream identity does not match: ${identity}`)

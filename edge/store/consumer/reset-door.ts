@@ -3,10 +3,11 @@
 // back what the asker believes to be forgotten (keeps invariant 1).
 
 import type { Account } from '../../../src/account/account.ts'
-import { payloadOf, post } from '../../../src/broker/post.ts'
+import { headersOf, payloadOf, post } from '../../../src/broker/post.ts'
 import type { Message } from '../../../src/message.ts'
 import { FieldReader, type Fields, json, readFields } from '../api/text.ts'
 import { invalidJson, streamGeneral } from '../errors.ts'
+import { identityHeaders, identityOf } from '../identity.ts'
 import type { ApiError } from '../shapes.ts'
 import type { Consumer } from './consumer.ts'
 import { resetInvalid } from './errors.ts'
@@ -30,8 +31,11 @@ export function answerReset(
 ): void {
   const { reply } = message
   if (reply === '' || consumer.closed) return
+  const asksWho = /\r\nNats-Stream-Identity:/i.test(headersOf(message).toString('latin1'))
+  const headers = asksWho ? identityHeaders(identityOf(consumer.stream)) : Buffer.alloc(0)
   const send = (fields: Fields): void => {
-    post(account, jetstreamOrigin, { subject: reply, payload: Buffer.from(json(fields)) })
+    const payload = Buffer.from(json(fields))
+    post(account, jetstreamOrigin, { subject: reply, headers, payload })
   }
   const refuse = (error: ApiError): void => send({ type, error, reset_seq: 0 })
   const body = readFields(payloadOf(message))

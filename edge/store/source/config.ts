@@ -1,13 +1,13 @@
 // `mirror` and `sources` of a stream's config: read, checked and named, in nats-server 2.10's order
 // and with its errors (reference 6.3, 6.9, 6.13).
 
-import { createHash } from 'node:crypto'
 import { covers, isPattern, isSubject, overlaps } from '../../../src/subject/subject.ts'
 import { isDestination } from '../../../src/subject/transform.ts'
 import { isName } from '../api/name.ts'
 import { readTransform, transformProblem } from '../api/shaping.ts'
 import { FieldReader, type Fields, isFields, timeOf } from '../api/text.ts'
 import * as errors from '../errors.ts'
+import { hashOf } from '../identity.ts'
 import type {
   ApiError,
   StreamConfig,
@@ -234,12 +234,4 @@ export function indexName(source: StreamSourceConfig): string {
   const sources = subject_transforms.map(({ src }) => src || '>').join('\f')
   const destinations = subject_transforms.map(({ dest }) => dest || '>').join('\f')
   return `${from} ${sources} ${destinations}`
-}
-
-const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-
-/** The 8 characters that nats-server makes of an API prefix. */
-export function hashOf(text: string): string {
-  const hash = createHash('sha256').update(text).digest()
-  return [...hash.subarray(0, 8)].map(byte => digits[byte % digits.length]).join('')
 }

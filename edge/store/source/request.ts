@@ -9,8 +9,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { type Fields, isFields, readFields } from '../api/text.ts'
+import { hashOf } from '../identity.ts'
 import type { ApiError, StreamSourceConfig } from '../shapes.ts'
-import { hashOf, indexName } from './config.ts'
+import { indexName } from './config.ts'
 
 const secondNs = 1_000_000_000
 const ownPrefix = '$JS.API'
