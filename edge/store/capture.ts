@@ -6,17 +6,26 @@
 
 import { headersOf, payloadOf } from '../../src/broker/post.ts'
 import type { LocalSink, Message } from '../../src/message.ts'
+import type { Clock } from '../../src/base/clock.ts'
 import type { Acks } from './acks.ts'
+import { Batches } from './batch/batches.ts'
+import type { Inflight } from './batch/limits.ts'
+import type { AbandonReason } from './batch/parts.ts'
 import { rollupFailed } from './errors.ts'
 import type { Intake } from './intake.ts'
 import { noOptions, publishOptions } from './publish-headers.ts'
-import type { ApiError, AppendOptions, Stream } from './shapes.ts'
+import type { ApiError, AppendOptions, Durable, Stream } from './shapes.ts'
 
 export interface CaptureParts {
   readonly stream: Stream
   readonly acks: Acks
   readonly intake: Intake
   readonly domain: string
+  readonly durable: Durable
+  readonly clock: Clock
+  /** The batches of all streams. */
+  readonly inflight: Inflight
+  readonly abandoned: (batch: string, reason: AbandonReason) => void
 }
 
 export class Capture implements LocalSink {
@@ -26,14 +35,17 @@ export class Capture implements LocalSink {
   readonly #intake: Intake
   /** `{"stream":"S1", "seq":`, with the blank nats-server 2.10 prints. */
   readonly #ackPrefix: string
+  readonly batches: Batches
 
-  constructor({ stream, acks, intake, domain }: CaptureParts) {
+  constructor(parts: CaptureParts) {
+    const { stream, acks, intake, domain } = parts
     this.#stream = stream
     this.#acks = acks
     this.#intake = intake
     const name = JSON.stringify(stream.config.name)
     const domainPart = domain === '' ? '' : `"domain":${JSON.stringify(domain)}, `
     this.#ackPrefix = `{"stream":${name}, ${domainPart}"seq":`
+    this.batches = new Batches({ ...parts, ackPrefix: this.#ackPrefix })
   }
 
   deliver(message: Message): void {
@@ -43,6 +55,7 @@ export class Capture implements LocalSink {
     const options = hasHeaders
       ? publishOptions(message.chunk, message.bodyStart, message.payloadStart)
       : noOptions
+    if (this.batches.take(message, options, reply)) return
     const refused = this.#refuses(options)
     if (refused !== null) {
       this.#acks.refuse(reply, message.receipt, config.name, refused)
@@ -57,9 +70,11 @@ export class Capture implements LocalSink {
       return
     }
     const text =
-      appended.is === 'stored'
-        ? `${this.#ackPrefix}${appended.seq}}`
-        : `${this.#ackPrefix}${appended.seq},"duplicate": true}`
+      appended.is === 'duplicate'
+        ? `${this.#ackPrefix}${appended.seq},"duplicate": true}`
+        : appended.value === undefined
+          ? `${this.#ackPrefix}${appended.seq}}`
+          : `${this.#ackPrefix}${appended.seq},"val":"${appended.value}"}`
     if (config.storage === 'memory') this.#acks.now(reply, text)
     else if (reply !== '' || message.receipt !== null) {
       this.#acks.whenOnDisk(reply, message.receipt, config.name, text)

@@ -17,6 +17,7 @@ import type { StoreStream } from './stream.ts'
 
 /** Why the stream takes nothing at all now, or nothing from this publisher. */
 export function closedFor(stream: StoreStream, options: AppendOptions): ApiError | undefined {
+  if (options.joined === true) return stream.commit.sick ? insufficientStorage : undefined
   if (stream.commit.sick || stream.commit.low) return insufficientStorage
   // nats-server has 10167 for it since 2.11; we speak as 2.10 does.
   if (stream.commit.full) return storeFailed('too many requests')
@@ -36,7 +37,7 @@ export function expectationFailure(
   if (stream.config.sealed) return streamSealed
   if (options.expectedLastSubjectSeq !== undefined) {
     const asked = options.expectedLastSubjectSeqSubject ?? message.subject
-    const last = lastSeqOf(stream, asked)
+    const last = lastSeqMatching(stream, asked)
     if (last !== options.expectedLastSubjectSeq) return wrongLastSequence(last)
   }
   if (options.expectedLastSeq !== undefined && options.expectedLastSeq !== stream.lastSeq) {
@@ -51,7 +52,8 @@ export function expectationFailure(
   return allow_rollup_hdrs && !deny_purge ? undefined : rollupFailed('rollup not permitted')
 }
 
-function lastSeqOf(stream: StoreStream, subject: string): number {
+/** The highest sequence on the subjects that match, readable or not; 0: there is none. */
+export function lastSeqMatching(stream: StoreStream, subject: string): number {
   if (!hasWildcard(subject)) return stream.lastSeqOf(subject)
   const entries = stream.interned.matching(stream.reader.filter([subject]))
   return entries.reduce((last, entry) => Math.max(last, stream.lastSeqOf(entry.name)), 0)

@@ -1,10 +1,11 @@
 // What every message passes on its way into a stream, published or sourced: the stream's subject
-// transform in front, republishing and the interest of its consumers behind.
+// transform and its counters in front, republishing and the interest of its consumers behind.
 
 import type { Account } from '../../src/account/account.ts'
 import type { SubjectTransform } from '../../src/subject/transform.ts'
-import type { ConsumerRoom } from './api/request.ts'
+import { type ConsumerRoom, isApiError } from './api/request.ts'
 import { transformOf } from './api/shaping.ts'
+import { count, incrementProblem, tallyOf } from './counter.ts'
 import { Republisher } from './republish.ts'
 import type {
   AppendOptions,
@@ -32,6 +33,9 @@ export class Intake {
   }
 
   append(message: NewMessage, options: AppendOptions): Appended {
+    if (options.incr !== undefined || this.#stream.config.allow_msg_counter === true) {
+      return this.#count(message, options)
+    }
     return this.take(message, transformed => this.#stream.append(transformed, options))
   }
 
@@ -40,8 +44,18 @@ export class Intake {
     if (config.subject_transform === undefined && config.republish === undefined) {
       return this.#stored(message, store(message))
     }
+    return this.put(this.transformed(message), store)
+  }
+
+  /** With the subject that it is stored under. */
+  transformed(message: NewMessage): NewMessage {
     const subject = this.#subjectOf(message.subject)
-    const transformed = { ...message, subject }
+    return subject === message.subject ? message : { ...message, subject }
+  }
+
+  /** Takes what is transformed and counted already. */
+  put(transformed: NewMessage, store: Store): Appended {
+    const { subject } = transformed
     if (!this.#republisher.wants(subject)) return this.#stored(transformed, store(transformed))
     const lastSeq = this.#stream.lastSeqOf(subject)
     const appended = store(transformed)
@@ -50,6 +64,22 @@ export class Intake {
     }
     this.#republisher.stored(transformed, appended.seq, lastSeq)
     return appended
+  }
+
+  /** An increment becomes the sum; a stream without counters keeps a source's as it came. */
+  #count(message: NewMessage, options: AppendOptions): Appended {
+    const stream = this.#stream
+    const error = incrementProblem(stream.config, options, message.payload.length)
+    if (error) return { is: 'refused', error }
+    const transformed = this.transformed(message)
+    if (stream.config.allow_msg_counter !== true) {
+      return this.put(transformed, one => stream.append(one, options))
+    }
+    const before = tallyOf(stream.newest(transformed.subject))
+    const counted = isApiError(before) ? before : count(transformed, options, before)
+    if (isApiError(counted)) return { is: 'refused', error: counted }
+    const appended = this.put(counted.message, one => stream.append(one, options))
+    return appended.is === 'stored' ? { ...appended, value: String(counted.tally.sum) } : appended
   }
 
   /** Nobody wants it: the sequence is spent, as in nats-server, and nothing is kept. */

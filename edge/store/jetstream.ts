@@ -21,6 +21,7 @@ import { ApiServer } from './api/server.ts'
 import { streamRows } from './api/streams.ts'
 import { insufficientMemory, insufficientStorage } from './errors.ts'
 import type { Fields } from './api/text.ts'
+import { batchLimitsOf, Inflight } from './batch/limits.ts'
 import { Consumers } from './consumer/consumers.ts'
 import { DomainMapping } from './mapping.ts'
 import type { JetStreamOptions } from './options.ts'
@@ -68,6 +69,7 @@ export class JetStream {
   readonly #parts: JetStreamParts
   readonly #rooms = new Map<string, Room>()
   readonly #limits: ServerLimits
+  readonly #inflight: Inflight
   #consumers: Consumers | null = null
   #resources: Resources | null = null
   #dispatch: Dispatch<StreamAdmin> | null = null
@@ -76,6 +78,7 @@ export class JetStream {
     const { options, log, clock, turn } = parts
     this.#parts = parts
     this.#limits = serverLimitsOf(options)
+    this.#inflight = new Inflight(batchLimitsOf(options))
     this.storeDir = join(options.store_dir ?? join(tmpdir(), 'nats'), 'jetstream')
     this.domain = options.domain ?? ''
     this.store = new Store({
@@ -234,6 +237,7 @@ export class JetStream {
       domain: this.domain,
       resources,
       limits: this.#limits,
+      inflight: this.#inflight,
       clock: this.#parts.clock,
       log: this.#parts.log,
     })

@@ -9,6 +9,33 @@ import type { Block, ConfNode, Report, Values } from '../../src/server/option.ts
 /** null: each group of writes is synced before anybody hears of it. */
 type SyncInterval = number | null
 
+const batchBlock = {
+  max_inflight_per_stream: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    about: 'Open batches of a stream; 0 = 50 atomic and 1000 fast ones.',
+  },
+  max_inflight_total: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    about: 'Open batches of all streams; 0 = 1000 atomic and 50000 fast ones.',
+  },
+  max_msgs: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    about: 'Messages of an atomic batch; 0 = 1000.',
+  },
+  timeout: {
+    type: 'duration',
+    default: 0,
+    min: 0,
+    about: 'A batch without a message for so long is abandoned; 0 = 10 s.',
+  },
+} as const satisfies Block
+
 const limitsBlock = {
   max_ack_pending: {
     type: 'integer',
@@ -29,7 +56,12 @@ const limitsBlock = {
     about: 'The longest duplicate_window of a stream; 0 = without limit.',
   },
   max_ha_assets: { type: 'ignored', about: 'There is no JetStream cluster.' },
-  batch: { type: 'ignored', about: 'There are no atomic batches.' },
+  batch: {
+    type: 'block',
+    block: batchBlock,
+    always: true,
+    about: 'What batches of published messages may take.',
+  },
 } as const satisfies Block
 
 export const jetstreamBlock = {

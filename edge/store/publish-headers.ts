@@ -38,6 +38,21 @@ const takers: Readonly<Record<string, Take>> = {
     // An unknown value is kept for the stream to refuse.
     options.rollup ??= value.toLowerCase() as 'sub' | 'all'
   },
+  'Nats-Incr': (options, value) => {
+    options.incr ??= value
+  },
+  'Nats-Batch-Id': (options, value) => {
+    options.batchId ??= value
+  },
+  'Nats-Batch-Sequence': (options, value) => {
+    options.batchSeq ??= value
+  },
+  'Nats-Batch-Commit': (options, value) => {
+    options.batchCommit ??= value
+  },
+  'Nats-Required-Api-Level': (options, value) => {
+    options.requiredApiLevel ??= value
+  },
 }
 
 function sequenceOf(value: string): number {

@@ -122,7 +122,8 @@ export interface ApiError {
 
 /** Outcome of an append. `seq` is 0 with an error; `duplicate` names the first one's sequence. */
 export type Appended =
-  | { readonly is: 'stored'; readonly seq: number }
+  /** `value`: what a counter stands at now. */
+  | { readonly is: 'stored'; readonly seq: number; readonly value?: string }
   | { readonly is: 'duplicate'; readonly seq: number }
   | { readonly is: 'refused'; readonly error: ApiError }
 
@@ -135,6 +136,17 @@ export interface AppendOptions {
   readonly expectedLastSubjectSeqSubject?: string
   readonly expectedLastMsgId?: string
   readonly rollup?: 'sub' | 'all'
+  /** What a counter grows by, as it stands in the header. */
+  readonly incr?: string
+  /** Of an atomic batch; '' is none. */
+  readonly batchId?: string
+  readonly batchSeq?: string
+  readonly batchCommit?: string
+  readonly requiredApiLevel?: string
+  /** The message comes from a source of the stream: its origin has checked it. */
+  readonly sourced?: true
+  /** Not the first of its batch: what holds for that one holds for all. */
+  readonly joined?: true
   /** A mirror's message: after everything stored, at its origin's sequence and time. */
   readonly place?: { readonly seq: number; readonly timeUs: number }
 }
@@ -174,6 +186,10 @@ export interface Stream {
   skipTo(seq: number): void
   /** Sequence of the last message on a literal subject, readable or not; 0: there is none. */
   lastSeqOf(subject: string): number
+  /** The same for all subjects that match. */
+  lastSeqMatching(filter: string): number
+  /** Sequence of the message with that id in the window of duplicates; 0: there is none. */
+  seqOfId(msgId: string): number
   /** The last message on a literal subject, readable or not: what the next one builds upon. */
   newest(subject: string): StoredMessage | undefined
   get(seq: number): StoredMessage | undefined

@@ -13,7 +13,7 @@
 import type { Commit, Participant } from './commit.ts'
 import { Dedupe } from './dedupe.ts'
 import { insufficientStorage } from './errors.ts'
-import { closedFor, expectationFailure } from './expect.ts'
+import { closedFor, expectationFailure, lastSeqMatching } from './expect.ts'
 import type { Held } from './held.ts'
 import type { StreamParts } from './memory.ts'
 import { Reader, type Shelf } from './reader.ts'
@@ -297,6 +297,14 @@ export class StoreStream implements Stream, Shelf, Participant {
     if (entry.last > 0) return entry.last
     entry.last = this.#waiting.lastOf(entry) || this.reader.lastOf(entry, this.lastSeq)
     return entry.last
+  }
+
+  lastSeqMatching(filter: string): number {
+    return lastSeqMatching(this, filter)
+  }
+
+  seqOfId(msgId: string): number {
+    return this.dedupe.find(msgId, this.#windowStartUs()) ?? 0
   }
 
   newest(name: string): StoredMessage | undefined {

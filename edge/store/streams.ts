@@ -20,6 +20,7 @@ import {
 } from './api/request.ts'
 import { transformProblem } from './api/shaping.ts'
 import { type Fields, json, timeText } from './api/text.ts'
+import type { Inflight } from './batch/limits.ts'
 import { Capture } from './capture.ts'
 import {
   streamCreateFailed,
@@ -63,6 +64,8 @@ export interface StreamsParts {
   /** What the streams of all accounts may reserve and hold. */
   readonly resources: Resources
   readonly limits: ServerLimits
+  /** The batches of all accounts. */
+  readonly inflight: Inflight
   readonly clock: Clock
   readonly log: Log
 }
@@ -198,6 +201,7 @@ export class Streams implements StreamAdmin {
     if (attached) {
       this.#subscribe(attached)
       this.#feeds.updated(stream, attached.intake)
+      attached.capture.batches.updated()
     }
     this.#consumers.updated(stream)
     this.#parts.resources.changed()
@@ -285,6 +289,16 @@ export class Streams implements StreamAdmin {
       acks: this.#acks,
       intake,
       domain: this.domain,
+      durable,
+      clock: this.#parts.clock,
+      inflight: this.#parts.inflight,
+      abandoned: (batch, reason) => {
+        this.advise(`STREAM.BATCH_ABANDONED.${name}`, 'stream_batch_abandoned', () => ({
+          stream: name,
+          batch,
+          reason,
+        }))
+      },
     })
     const attached: Attached = {
       stream,
@@ -360,6 +374,7 @@ export class Streams implements StreamAdmin {
     for (const subscription of attached.subscriptions.values()) {
       this.account.unsubscribe(subscription)
     }
+    attached.capture.batches.close()
     attached.direct?.close()
     attached.mirrorDirect?.close()
     this.#feeds.detach(attached.stream)

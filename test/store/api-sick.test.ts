@@ -11,6 +11,9 @@ import { Resources } from '../../edge/store/resources.ts'
 import type { Stream, StreamConfig } from '../../edge/store/shapes.ts'
 import type { Positions } from '../../edge/store/source/positions.ts'
 import { Streams, type StreamStore } from '../../edge/store/streams.ts'
+import { batchLimitsOf, Inflight } from '../../edge/store/batch/limits.ts'
+import { jetstreamDefaults } from '../../edge/store/options.ts'
+import { serverLimitsOf } from '../../edge/store/server-limits.ts'
 import { Account } from '../../src/account/account.ts'
 import { realClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
@@ -129,7 +132,8 @@ function newRoom() {
     domain: '',
     clock: realClock,
     log: silentLog,
-    limits: { ackPendingMax: 0, requestBatchMax: 0, duplicateWindowNs: 0 },
+    limits: serverLimitsOf(jetstreamDefaults()),
+    inflight: new Inflight(batchLimitsOf(jetstreamDefaults())),
     resources: new Resources(
       { memoryBytesMax: 1e6, fileBytesMax: 1e6 },
       () => 0,

@@ -93,7 +93,7 @@ export class Source implements FeedTarget {
     const { rollup, ...options } = publishOptions(headers, 0, headers.length)
     const { allow_rollup_hdrs, deny_purge } = this.#parts.stream.config
     const rolls = allow_rollup_hdrs && !deny_purge && (rollup === 'sub' || rollup === 'all')
-    return rolls ? { ...options, rollup } : options
+    return rolls ? { ...options, rollup, sourced: true } : { ...options, sourced: true }
   }
 
   #header(seq: number, subject: string): string {
