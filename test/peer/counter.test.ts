@@ -1,5 +1,6 @@
 // Counters (ADR-49), held with nats-server and with us: one expectation, the server's.
 
+import type { NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
 import { spec } from '../support/spec.ts'
 import { batchPairFor } from './batch-pair.ts'
@@ -19,6 +20,46 @@ const part = (id: string, seq: number, more: Fields = {}): Fields => ({
   ...more,
 })
 const commit = { 'Nats-Batch-Commit': '1' }
+
+interface Stored {
+  readonly subject: string
+  readonly incr: string
+  readonly sources: string
+  readonly body: string
+}
+
+/** What is stored of a counter last; undefined: nothing. */
+async function lastOf(nc: NatsConnection, stream: string, subject: string) {
+  const body = JSON.stringify({ last_by_subj: subject })
+  const answer = await nc.request(`$JS.API.STREAM.MSG.GET.${stream}`, body, { timeout: 4000 })
+  const { message } = answer.json<{ message?: { hdrs: string; data: string } }>()
+  if (!message) return undefined
+  const head = Buffer.from(message.hdrs, 'base64').toString()
+  const fieldOf = (name: string): string => new RegExp(`${name}: (.*)\r\n`).exec(head)?.[1] ?? ''
+  const stored: Stored = {
+    subject,
+    incr: fieldOf('Nats-Incr'),
+    sources: fieldOf('Nats-Counter-Sources'),
+    body: Buffer.from(message.data, 'base64').toString(),
+  }
+  return stored
+}
+
+/** Waits until a counter stands at a value. */
+async function stands(
+  nc: NatsConnection,
+  stream: string,
+  subject: string,
+  value: string,
+): Promise<Stored> {
+  const untilMs = Date.now() + 8000
+  for (;;) {
+    const stored = await lastOf(nc, stream, subject)
+    if (stored?.body === `{"val":"${value}"}`) return stored
+    if (Date.now() > untilMs) throw new Error(`${stream} ${subject}: ${JSON.stringify(stored)}`)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
 
 spec('counters beside nats-server', (it, hooks) => {
   const pair = batchPairFor(hooks)
@@ -134,5 +175,52 @@ spec('counters beside nats-server', (it, hooks) => {
       ['t.4', '', part('x', 2, by('4', commit))],
       ['t.5', '', by('5')],
     ])
+  })
+
+  it('adds up sources, whatever of them is lost, and keeps them as they are elsewhere', async () => {
+    await pair.create('EAST', { allow_msg_counter: true, max_msgs_per_subject: 1 })
+    await pair.create('WEST', { allow_msg_counter: true })
+    await pair.converse('EAST', [
+      ['east.a', '', by('1')],
+      ['east.a', '', by('2')],
+      ['east.b', '', by('10')],
+    ])
+    await pair.converse('WEST', [
+      ['west.a', '', by('100')],
+      ['west.a', '', by('-50')],
+    ])
+    const to = (name: string, dest: string) => ({
+      name,
+      subject_transforms: [{ src: `${name.toLowerCase()}.*`, dest }],
+    })
+    await pair.create('ALL', {
+      subjects: ['all.own', 'all.z'],
+      sources: [to('EAST', 'all.sum'), to('WEST', 'all.sum')],
+      allow_msg_counter: true,
+    })
+    await pair.create('TOP', {
+      subjects: [],
+      sources: [{ name: 'ALL' }, to('WEST', 'all.sum')],
+      allow_msg_counter: true,
+    })
+    await pair.create('PLAIN', { subjects: [], sources: [{ name: 'EAST' }] })
+    await pair.create('MIRROR', { subjects: undefined, mirror: { name: 'WEST' } })
+    for (const nc of [pair.theirs, pair.ours]) {
+      const all = await stands(nc, 'ALL', 'all.sum', '63')
+      assert.is(all.sources, '{"EAST":{"east.a":"3","east.b":"10"},"WEST":{"west.a":"50"}}')
+      const top = await stands(nc, 'TOP', 'all.sum', '113')
+      assert.is(top.sources, '{"ALL":{"all.sum":"63"},"WEST":{"west.a":"50"}}')
+      const plain = await stands(nc, 'PLAIN', 'east.a', '3')
+      assert.equal([plain.incr, plain.sources], ['2', ''])
+      const mirror = await stands(nc, 'MIRROR', 'west.a', '50')
+      assert.equal([mirror.incr, mirror.sources], ['-50', ''])
+    }
+    await pair.converse('EAST', [['east.a', '', by('-3')]])
+    await pair.converse('ALL', [['all.own', '', by('5')]])
+    for (const nc of [pair.theirs, pair.ours]) {
+      assert.is((await stands(nc, 'ALL', 'all.sum', '60')).incr, '-3')
+      assert.is((await stands(nc, 'TOP', 'all.sum', '110')).incr, '-3')
+      await stands(nc, 'TOP', 'all.own', '5')
+    }
   })
 })

@@ -151,7 +151,12 @@ spec('jetstream option', it => {
       max_file_store: 1024 * 1024 * 1024,
       domain: 'edge',
       sync_interval: 120_000,
-      limits: { max_ack_pending: 0, max_request_batch: 0, duplicate_window: 0 },
+      limits: {
+        max_ack_pending: 0,
+        max_request_batch: 0,
+        duplicate_window: 0,
+        batch: { max_inflight_per_stream: 0, max_inflight_total: 0, max_msgs: 0, timeout: 0 },
+      },
     })
     assert.is(check('jetstream { sync_interval: always }').values.jetstream?.sync_interval, null)
   })
