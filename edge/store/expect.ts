@@ -14,6 +14,7 @@ import {
 import { seqsMax } from './schema.ts'
 import type { ApiError, AppendOptions, NewMessage } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
+import { scheduleFailure, ttlRefusal } from './timed/check.ts'
 
 /** Why the stream takes nothing at all now, or nothing from this publisher. */
 export function closedFor(stream: StoreStream, options: AppendOptions): ApiError | undefined {
@@ -35,6 +36,8 @@ export function expectationFailure(
   options: AppendOptions,
 ): ApiError | undefined {
   if (stream.config.sealed) return streamSealed
+  const noTtl = ttlRefusal(stream.config, options)
+  if (noTtl !== undefined) return noTtl
   if (options.expectedLastSubjectSeq !== undefined) {
     const asked = options.expectedLastSubjectSeqSubject ?? message.subject
     const last = lastSeqMatching(stream, asked)
@@ -43,13 +46,16 @@ export function expectationFailure(
   if (options.expectedLastSeq !== undefined && options.expectedLastSeq !== stream.lastSeq) {
     return wrongLastSequence(stream.lastSeq)
   }
+  const wrong = scheduleFailure(stream, message.subject, options, stream.time.wallUs())
+  if (wrong !== undefined) return wrong
   const lastId = options.expectedLastMsgId
   if (lastId !== undefined && lastId !== '' && lastId !== stream.dedupe.lastId) {
     return wrongLastMsgId(stream.dedupe.lastId)
   }
   if (options.rollup === undefined) return undefined
   const { allow_rollup_hdrs, deny_purge } = stream.config
-  return allow_rollup_hdrs && !deny_purge ? undefined : rollupFailed('rollup not permitted')
+  const mayRollUp = options.sourced === true || (allow_rollup_hdrs && !deny_purge)
+  return mayRollUp ? undefined : rollupFailed('rollup not permitted')
 }
 
 /** The highest sequence on the subjects that match, readable or not; 0: there is none. */

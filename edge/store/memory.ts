@@ -12,6 +12,7 @@ import { prepareSchema } from './schema.ts'
 import type { StreamConfig } from './shapes.ts'
 import { sourceTables } from './source/positions.ts'
 import type { StoreTime } from './time.ts'
+import { timedTables } from './timed/schema.ts'
 
 /** A database with the commit group and the statements that go with it. */
 export interface Vault {
@@ -44,7 +45,7 @@ export interface VaultParts {
 
 export function openMemory(parts: VaultParts): Vault {
   const db = new Db('')
-  prepareSchema(db, sourceTables)
+  prepareSchema(db, [...sourceTables, ...timedTables])
   const commit = new Commit({ ...parts, db, syncIntervalMs: null, walBytesMax: 0 })
   return { db, commit, rows: new Rows(db) }
 }

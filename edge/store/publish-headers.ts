@@ -5,6 +5,7 @@
 
 import { textAt } from '../../src/base/bytes.ts'
 import type { AppendOptions } from './shapes.ts'
+import { timedTakers, timeZoneHeader } from './timed/headers.ts'
 
 /** The options of a message without headers of ours. */
 export const noOptions: AppendOptions = {}
@@ -53,6 +54,7 @@ const takers: Readonly<Record<string, Take>> = {
   'Nats-Required-Api-Level': (options, value) => {
     options.requiredApiLevel ??= value
   },
+  ...timedTakers,
 }
 
 function sequenceOf(value: string): number {
@@ -101,5 +103,6 @@ function takeLine(options: Mutable, chunk: Buffer, at: number, stop: number): vo
   let from = nameEnd + 1
   while (from < stop && chunk[from] === blank) from++
   const to = chunk[stop - 1] === carriageReturn ? stop - 1 : stop
-  if (to > from) takers[name]?.(options, textAt(chunk, from, to))
+  // An empty one is as good as none, but for a time zone.
+  if (to > from || name === timeZoneHeader) takers[name]?.(options, textAt(chunk, from, to))
 }

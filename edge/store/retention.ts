@@ -147,14 +147,15 @@ function dropOne(stream: StoreStream, seq: number): void {
 /** Store time at which the oldest message ages out; undefined: never. */
 export function expiryUs(stream: StoreStream): number | undefined {
   const ageUs = stream.config.max_age / 1000
-  if (ageUs <= 0 || stream.messages === 0) return undefined
+  // With TTLs, timed/ages.ts takes them one by one.
+  if (ageUs <= 0 || stream.messages === 0 || stream.config.allow_msg_ttl) return undefined
   return stream.time.dueUs(stream.state().firstTimeUs, ageUs)
 }
 
 /** Drops what is older than max_age. False: come back soon, for more or after a checkpoint. */
 export function expire(stream: StoreStream): boolean {
   const ageUs = stream.config.max_age / 1000
-  if (ageUs <= 0 || stream.messages === 0) return true
+  if (ageUs <= 0 || stream.messages === 0 || stream.config.allow_msg_ttl) return true
   const keepFrom = stream.seqAt(stream.time.cutoffUs(ageUs))
   if (keepFrom - stream.firstSeq > expireSinglyMax) {
     if (stream.commit.held) return false

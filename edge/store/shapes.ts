@@ -4,6 +4,8 @@
 // Times are microseconds since 1970 in a number (exact until 2255); the API's nanoseconds are
 // made at its edge. Durations in configs are nanoseconds, as the API has them.
 
+import type { ScheduleHeaders } from './timed/headers.ts'
+
 export type Retention = 'limits' | 'interest' | 'workqueue'
 export type Discard = 'old' | 'new'
 export type Storage = 'file' | 'memory'
@@ -143,10 +145,13 @@ export interface AppendOptions {
   readonly batchSeq?: string
   readonly batchCommit?: string
   readonly requiredApiLevel?: string
-  /** The message comes from a source of the stream: its origin has checked it. */
+  /** The message comes from a source, whose origin has checked it, or from the stream itself. */
   readonly sourced?: true
   /** Not the first of its batch: what holds for that one holds for all. */
   readonly joined?: true
+  /** Seconds to live; -1: for ever, NaN: what was said makes no sense. */
+  readonly ttl?: number
+  readonly schedule?: ScheduleHeaders
   /** A mirror's message: after everything stored, at its origin's sequence and time. */
   readonly place?: { readonly seq: number; readonly timeUs: number }
 }
@@ -154,6 +159,11 @@ export interface AppendOptions {
 /** Has the last word on a message that the stream itself would take. */
 export interface Gate {
   refuses(config: StreamConfig, bytes: number): ApiError | null
+}
+
+/** Stores a message and does all that goes with one. */
+export interface Outlet {
+  append(message: NewMessage, options: AppendOptions): Appended
 }
 
 /** Tells consumers what happened to a stream. Called on the loop, never from inside a read. */
@@ -179,6 +189,8 @@ export interface Stream {
   readonly bytes: number
   /** Who else must agree to a message; null: nobody. */
   gate: Gate | null
+  /** The way in for what the stream makes itself; null: it cannot now. */
+  outlet: Outlet | null
   /** The last sequence that may be delivered. */
   readonly readableSeq: number
   append(message: NewMessage, options: AppendOptions): Appended

@@ -21,6 +21,8 @@ import type { ApiError, Durable, Stream, StreamConfig } from './shapes.ts'
 import { Positions, sourceTables } from './source/positions.ts'
 import { StoreStream } from './stream.ts'
 import { StoreTime } from './time.ts'
+import { timedTables } from './timed/schema.ts'
+import { Timekeeper } from './timed/timekeeper.ts'
 
 export interface StoreOptions {
   readonly dir: string
@@ -58,12 +60,15 @@ export class Store implements Participant {
   #memory: Vault | null = null
   #timer: Timer | null = null
   #reserve: Reserve | null = null
+  readonly #timekeeper: Timekeeper
   #timeSavedUs = 0
   #closing = false
 
   constructor(options: StoreOptions) {
     this.options = options
     this.time = new StoreTime(options.clock)
+    const saveTime = (): void => this.#file?.commit.touch(this, 0)
+    this.#timekeeper = new Timekeeper({ clock: options.clock, time: this.time, saveTime })
   }
 
   /** Opens the directory and loads its streams. */
@@ -92,6 +97,7 @@ export class Store implements Participant {
     this.#closing = true
     this.#timer?.cancel()
     this.#timer = null
+    this.#timekeeper.close()
     await this.#reserve?.close()
     const file = this.#file
     if (file) {
@@ -180,8 +186,10 @@ export class Store implements Participant {
     const failed = vault.commit.attempt(() => {
       vault.commit.touch(this, 0)
       vault.commit.begin()
+      this.#timekeeper.erase(vault.db, id)
       this.#insert(vault.db, stream)
       stream.load()
+      this.#timekeeper.attach(stream, vault.db, vault.commit, true)
       this.#streams.set(key, stream)
     })
     return failed ? insufficientStorage : stream
@@ -203,6 +211,7 @@ export class Store implements Participant {
       enforceAll(known)
     })
     if (failed) return insufficientStorage
+    this.#timekeeper.attach(known, known.rows.db, commit, false)
     this.#expire()
     return null
   }
@@ -221,6 +230,7 @@ export class Store implements Participant {
       db.prepare('DELETE FROM subject WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM source_position WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM source_identity WHERE stream = ?').run(known.id)
+      this.#timekeeper.erase(db, known.id)
       db.prepare('DELETE FROM stream_state WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM stream WHERE id = ?').run(known.id)
     })
@@ -253,6 +263,7 @@ export class Store implements Participant {
       blocked_checkpoints: commit?.blockedCheckpoints ?? 0,
       queue_bytes: commit?.queueBytes ?? 0,
       problems: this.health(),
+      ...this.#timekeeper.view(),
     }
   }
 
@@ -280,6 +291,7 @@ export class Store implements Participant {
       if (known && known.id === Number(row[0]) && known.createdUs === Number(row[3])) {
         known.config = JSON.parse(String(row[4])) as StreamConfig
         known.undone()
+        this.#timekeeper.attach(known, vault.db, vault.commit, true)
       } else {
         known?.close()
         this.#load(vault, row)
@@ -297,7 +309,8 @@ export class Store implements Participant {
   /** `damage`: why it must be salvaged; '' when nothing is known against it. */
   #open(damage: string): void {
     const { dir, log, clock, turn } = this.options
-    const tables = [...consumerTables, ...sourceTables, ...(this.options.tables ?? [])]
+    const own = [...consumerTables, ...sourceTables, ...timedTables]
+    const tables = [...own, ...(this.options.tables ?? [])]
     const { db, problems } = openStore(dir, tables, log, clock.wallMs(), damage)
     this.problems.push(...problems)
     db.unsync()
@@ -315,6 +328,7 @@ export class Store implements Participant {
     })
     this.#file = { db, commit, rows: new Rows(db) }
     this.#startTime(db)
+    this.#timekeeper.start()
     for (const row of db.prepare('SELECT id, account, name, created, config FROM stream').all()) {
       this.#load(this.#file, row)
     }
@@ -342,6 +356,8 @@ export class Store implements Participant {
     // Before it loads, so that `#abandon` finds it.
     this.#streams.set(keyOf(String(account), String(name)), stream)
     stream.load()
+    // After damage, what the messages themselves say counts.
+    this.#timekeeper.attach(stream, vault.db, vault.commit, this.problems.length === 0)
   }
 
   get #vault(): Vault {

@@ -33,6 +33,7 @@ import type {
   AppendOptions,
   Appended,
   Gate,
+  Outlet,
   NewMessage,
   StoredMessage,
   Stream,
@@ -42,6 +43,8 @@ import type {
 } from './shapes.ts'
 import { type SubjectEntry, Subjects } from './subjects.ts'
 import type { StoreTime } from './time.ts'
+import { endSchedule, prepared, rollupOf, ttlFailure } from './timed/check.ts'
+import type { Timed } from './timed/timed.ts'
 import { Waiting } from './waiting.ts'
 
 const nothing = Buffer.alloc(0)
@@ -69,6 +72,9 @@ export class StoreStream implements Stream, Shelf, Participant {
   keyed = false
   readableSeq = 0
   gate: Gate | null = null
+  outlet: Outlet | null = null
+  /** What it has to do by the clock; null: nothing. */
+  timed: Timed | null = null
   readonly #held: Held
   #lastTimeUs = 0
   #firstTime = { seq: 0, timeUs: 0 }
@@ -120,7 +126,7 @@ export class StoreStream implements Stream, Shelf, Participant {
     }
   }
 
-  append(message: NewMessage, options: AppendOptions): Appended {
+  append(sent: NewMessage, options: AppendOptions): Appended {
     const closed = closedFor(this, options)
     if (closed) return { is: 'refused', error: closed }
     const nowUs = Math.max(options.place?.timeUs ?? this.time.nowUs(), this.#lastTimeUs)
@@ -130,15 +136,21 @@ export class StoreStream implements Stream, Shelf, Participant {
       if (seq !== undefined) return { is: 'duplicate', seq }
     }
     const error =
-      expectationFailure(this, message, options) ?? discardFailure(this, message, options)
+      expectationFailure(this, sent, options) ??
+      discardFailure(this, sent, options) ??
+      ttlFailure(options)
     if (error) return { is: 'refused', error }
+    const message = this.timed === null ? sent : prepared(this.config, sent, options)
     if (options.place) this.skipTo(options.place.seq - 1)
     const seq = this.#place(message, nowUs)
     if (msgId !== '') this.dedupe.add(msgId, seq, nowUs, this.#windowStartUs())
     this.dedupe.lastId = msgId
-    if (options.rollup !== undefined && rollUp(this, options.rollup, message.subject, seq)) {
+    const rollup = rollupOf(options)
+    if (rollup !== undefined && rollUp(this, rollup, message.subject, seq)) {
       return { is: 'refused', error: insufficientStorage }
     }
+    this.timed?.stored(message, seq, options)
+    if (options.schedule !== undefined) endSchedule(this, options)
     enforceLimits(this, message.subject)
     return { is: 'stored', seq }
   }
@@ -330,6 +342,7 @@ export class StoreStream implements Stream, Shelf, Participant {
 
   /** Deleted: nothing of it is written any more. */
   close(): void {
+    this.timed?.close()
     this.#weigh(0)
     this.#closed = true
     this.#listeners.clear()

@@ -309,6 +309,7 @@ export class Streams implements StreamAdmin {
       mirrorDirect: null,
     }
     stream.gate = this.quota
+    stream.outlet = intake
     this.#streams.set(name, stream)
     this.#attached.set(name, attached)
     this.#consumers.attach(this, stream)
@@ -371,6 +372,7 @@ export class Streams implements StreamAdmin {
     this.#streams.delete(name)
     if (!attached) return
     attached.stream.gate = null
+    attached.stream.outlet = null
     for (const subscription of attached.subscriptions.values()) {
       this.account.unsubscribe(subscription)
     }

@@ -19,7 +19,7 @@ interface Jump {
 
 /** A wall clock further ahead of the monotonic one than this has jumped. */
 const jumpUsMin = 10_000_000
-/** Oldest jumps beyond these are forgotten: ages before them are then over-counted. */
+/** Oldest jumps beyond these become one at time 0: ages before them are then over-counted. */
 const jumpsMax = 64
 
 export class StoreTime {
@@ -27,6 +27,8 @@ export class StoreTime {
   #lastUs = 0
   #lastMonotonicUs = 0
   #jumps: Jump[] = []
+  /** Sum of the jumps. */
+  #jumpedUs = 0
   #jumpsChanged = false
 
   constructor(clock: Clock) {
@@ -36,6 +38,7 @@ export class StoreTime {
   /** Goes on from what was persisted; with '' and 0 it starts at the wall clock. */
   start(jumps: string, lastUs: number): void {
     this.#jumps = parseJumps(jumps)
+    this.#jumpedUs = this.#jumps.reduce((sum, jump) => sum + jump.byUs, 0)
     this.#lastMonotonicUs = Math.round(this.#clock.monotonicMs() * 1000)
     this.#lastUs = Math.max(lastUs, Math.round(this.#clock.wallMs() * 1000))
   }
@@ -71,6 +74,36 @@ export class StoreTime {
     return due
   }
 
+  /**
+   * Steady time: store time without any jump. It says when something that has so long to live has
+   * lived so long, and a jump to come does not change the answer.
+   */
+  steadyNowUs(): number {
+    return this.nowUs() - this.#jumpedUs
+  }
+
+  /** Steady time at a store time; what claims to be of the future is of now. */
+  steadyUs(timeUs: number): number {
+    const nowUs = this.steadyNowUs()
+    let jumpedUs = this.#jumpedUs
+    for (let i = this.#jumps.length - 1; i >= 0; i--) {
+      const jump = this.#jumps[i] as Jump
+      if (jump.atUs <= timeUs) break
+      jumpedUs -= jump.byUs
+    }
+    return Math.min(timeUs - jumpedUs, nowUs)
+  }
+
+  /** What the clock on the wall shows. */
+  wallUs(): number {
+    return Math.round(this.#clock.wallMs() * 1000)
+  }
+
+  /** Are there jumps to persist? */
+  get changed(): boolean {
+    return this.#jumpsChanged
+  }
+
   /** The jumps to persist when they changed since the last call. */
   takeChanged(): string | undefined {
     if (!this.#jumpsChanged) return undefined
@@ -80,7 +113,11 @@ export class StoreTime {
 
   #jumped(atUs: number, byUs: number): void {
     this.#jumps.push({ atUs, byUs })
-    if (this.#jumps.length > jumpsMax) this.#jumps.shift()
+    this.#jumpedUs += byUs
+    if (this.#jumps.length > jumpsMax) {
+      const [first, second] = this.#jumps.splice(0, 2) as [Jump, Jump]
+      this.#jumps.unshift({ atUs: 0, byUs: first.byUs + second.byUs })
+    }
     this.#jumpsChanged = true
   }
 }

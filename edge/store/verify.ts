@@ -46,6 +46,10 @@ const rules: readonly (readonly [string, string])[] = [
     `SELECT stream FROM stream_state WHERE stream NOT IN (SELECT id FROM stream)`,
   ],
   [
+    'T1: time of a message without a stream',
+    `SELECT stream, seq FROM timed WHERE stream NOT IN (SELECT id FROM stream)`,
+  ],
+  [
     'S8: position of a source without a stream',
     `SELECT stream FROM source_position WHERE stream NOT IN (SELECT id FROM stream)`,
   ],
