@@ -105,7 +105,6 @@ const publishing: readonly Say[] = [
   ['s.new', 'e', { 'Nats-Expected-Last-Subject-Sequence': '0' }],
   ['s.other', 'e', { 'Nats-Expected-Last-Subject-Sequence': '3' }],
   ['s.a', 'e', { 'Nats-Rollup': 'sub' }],
-  ['s.a', 'e', { 'Nats-TTL': '1s' }],
   ['all.k', '1'],
   ['all.k', '2'],
   ['all.j', '3'],

@@ -84,7 +84,7 @@ spec('publish headers', it => {
   it('gives the same object when nothing is in it', () => {
     assert.is(options('NATS/1.0\r\n\r\n'), noOptions)
     assert.is(options('NATS/1.0\r\nX-Nats-Msg-Id: a\r\n\r\n'), noOptions)
-    assert.equal(options('NATS/1.0\r\nNats-TTL: 1s\r\n\r\n'), {})
+    assert.equal(options('NATS/1.0\r\nNats-Other: 1s\r\n\r\n'), {})
   })
 
   it('reads all of them, whatever the blanks', () => {

@@ -147,7 +147,7 @@ for (const storage of ['file', 'memory'] as const) {
       publish(stream, 'S.s', { ...at(startMs + 5000), 'Nats-Schedule-TTL': '60', A: 'b' }, 'hello')
       await pass(test, 4900)
       assert.equal(held(stream), ['1 S.s'])
-      assert.match(stream.get(1)?.headers.toString(), /Nats-Rollup: sub\r\n\r\n$/)
+      assert.match(String(stream.get(1)?.headers), /Nats-Rollup: sub\r\n\r\n$/)
       await pass(test, 100)
       assert.equal(held(stream), ['2 S.out'])
       assert.is(stream.get(2)?.payload.toString(), 'hello')
@@ -169,7 +169,7 @@ for (const storage of ['file', 'memory'] as const) {
       assert.is(sent(stream), 6)
       assert.equal(held(stream), ['1 S.s', '7 S.out'])
       assert.match(
-        stream.get(7)?.headers.toString(),
+        String(stream.get(7)?.headers),
         /Nats-Schedule-Next: 2026-03-04T05:07:17Z\r\nNats-Rollup: sub\r\n\r\n$/,
       )
       await test.done()
@@ -186,7 +186,7 @@ for (const storage of ['file', 'memory'] as const) {
       publish(stream, 'S.data', { C: 'e' }, 'two')
       await pass(test, 10 * secondMs)
       assert.equal(payloads(stream, 'S.out'), ['own', 'two'])
-      assert.match(stream.last('S.out')?.headers.toString(), /^NATS\/1.0\r\nC: e\r\nNats-Scheduler/)
+      assert.match(String(stream.last('S.out')?.headers), /^NATS\/1.0\r\nC: e\r\nNats-Scheduler/)
       await test.done()
     })
 

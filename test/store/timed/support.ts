@@ -5,7 +5,7 @@ import type { Appended, AppendOptions, StreamConfig } from '../../../edge/store/
 import type { StoreStream } from '../../../edge/store/stream.ts'
 import { publishOptions } from '../../../edge/store/publish-headers.ts'
 import { FakeClock } from '../../../src/base/clock.ts'
-import { TestStore } from '../support.ts'
+import type { TestStore } from '../support.ts'
 
 export const secondMs = 1000
 export const hourMs = 3_600_000
