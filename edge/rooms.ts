@@ -117,6 +117,7 @@ export class Rooms {
 
   async close(): Promise<void> {
     this.#isReady = false
+    this.jetstream?.stopping()
     await this.#closers.close()
   }
 

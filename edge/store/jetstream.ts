@@ -162,6 +162,11 @@ export class JetStream {
     room.streams.close()
   }
 
+  /** The server is about to stop: clients that wait for messages hear of it. */
+  stopping(): void {
+    this.#consumers?.stopping()
+  }
+
   /** Stops intake, lets the consumers save, writes the last group. Idempotent. */
   async close(): Promise<void> {
     for (const { api, mapping } of this.#rooms.values()) {

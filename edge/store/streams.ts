@@ -262,11 +262,19 @@ export class Streams implements StreamAdmin {
   }
 
   advise(subject: string, type: string, body: () => Record<string, unknown>): void {
-    const target = `$JS.EVENT.ADVISORY.${subject}`
+    this.#tell(`ADVISORY.${subject}`, `advisory.v1.${type}`, body)
+  }
+
+  measure(subject: string, type: string, body: () => Record<string, unknown>): void {
+    this.#tell(`METRIC.${subject}`, `metric.v1.${type}`, body)
+  }
+
+  #tell(subject: string, type: string, body: () => Record<string, unknown>): void {
+    const target = `$JS.EVENT.${subject}`
     const match = this.account.sublist.match(target)
     if (match.plain.length === 0 && match.groups.length === 0) return
     const advisory = {
-      type: `io.nats.jetstream.advisory.v1.${type}`,
+      type: `io.nats.jetstream.${type}`,
       id: uniqueId(),
       timestamp: timeText(this.nowUs()),
       ...body(),

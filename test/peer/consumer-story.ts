@@ -11,8 +11,6 @@ import { ask, blot } from './jetstream-talk.ts'
 type Fields = Readonly<Record<string, unknown>>
 
 const waitMsMax = 5000
-/** Of API level 5: who asks with it is refused by us. */
-const identity = /; Nats-Stream-Identity: [^|]+/
 /** How long it must be quiet before nothing more is believed to come. */
 const quietMs = 150
 
@@ -39,7 +37,9 @@ export class Teller {
   /** The same of any subject, not told. */
   async ask(subject: string, body: string | Fields = '', fields?: Record<string, string>) {
     const answer = await ask(this.nc, fields ? [subject, body, fields] : [subject, body])
-    return answer.replace(/,"metadata":\{[^}]*\}/g, '').replace(identity, '')
+    return answer
+      .replace(/,"metadata":\{[^}]*\}/g, '')
+      .replace(/(Nats-Stream-Identity: )[^|]+/, '$1<id>')
   }
 
   async stream(name: string, config: Fields = {}): Promise<void> {
@@ -155,7 +155,7 @@ export function blotIds(text: string): string {
     .replace(/\$JS\.ACK\.(\S+)\.\d{16,}\.(\d+)/g, '$1.T.$2')
     .replace(/(\$JS\.FC\.\w+\.\w+\.)\w+/g, '$1<id>')
     .replace(/(Nats-Pin-Id: )\w+/g, '$1<pin>')
-    .replace(/("id":)"\w{22}"/g, '$1"<id>"')
+    .replace(/("id":)"[\w-]{22}"/g, '$1"<id>"')
     .replace(/("(?:pinned_id|pinned_client_id)":)"\w+"/g, '$1"<pin>"')
     .replace(/("pause_remaining":)\d+/g, '$1<ns>')
 }

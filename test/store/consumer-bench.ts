@@ -64,6 +64,9 @@ export class ConsumerBench {
       advise: (subject, type, body) => {
         this.advisories.push(`${subject} ${type} ${JSON.stringify(body())}`)
       },
+      measure: (subject, type, body) => {
+        this.advisories.push(`METRIC ${subject} ${type} ${JSON.stringify(body())}`)
+      },
     }
   }
 

@@ -18,6 +18,8 @@ export interface JetStreamAccount {
   consumerBounds(): ConsumerBounds | ApiError
   /** Publishes on `$JS.EVENT.ADVISORY.<subject>`; costs nothing when nobody listens. */
   advise(subject: string, type: string, body: () => Record<string, unknown>): void
+  /** The same on `$JS.EVENT.METRIC.<subject>`. */
+  measure(subject: string, type: string, body: () => Record<string, unknown>): void
 }
 
 export interface ApiRequest<J extends JetStreamAccount = JetStreamAccount> {

@@ -13,6 +13,7 @@ import type { AckOutcome, Ledger } from './ledger.ts'
 import type { Outlet } from './outlet.ts'
 import type { ConsumerOwner } from './owner.ts'
 import { type Redelivery, ackWaitMs } from './redelivery.ts'
+import { isSampled, sampleShare } from './sampling.ts'
 
 /** The consumer, as its acknowledgements see it. */
 export interface AckOwner {
@@ -25,7 +26,7 @@ export interface AckOwner {
   wake(): void
 }
 
-export interface AckParts<C> {
+export interface AckParts<C extends AckOwner> {
   readonly consumer: C
   readonly owner: ConsumerOwner<C>
   readonly answers: AckAnswers<C>
@@ -51,9 +52,11 @@ export class AckIntake<C extends AckOwner> {
     const { streamSeq, consumerSeq, deliveries } = acked
     switch (ackVerb(body)) {
       case 'ack':
+        if (consumer.config.sample_freq) this.#sample(streamSeq, consumerSeq, deliveries)
         if (this.#ack(streamSeq, consumerSeq) === 'never delivered') return
         break
       case 'next':
+        if (consumer.config.sample_freq) this.#sample(streamSeq, consumerSeq, deliveries)
         this.#ack(streamSeq, consumerSeq)
         outlet.request(reply, body.subarray('+NXT'.length), this.#nowMs())
         return
@@ -107,6 +110,14 @@ export class AckIntake<C extends AckOwner> {
     return outcome
   }
 
+  #sample(seq: number, consumerSeq: number, deliveries: number): void {
+    const { consumer, advisories } = this.#parts
+    const { ack_policy, sample_freq } = consumer.config
+    if (ack_policy !== 'explicit' || !isSampled(sampleShare(sample_freq), Math.random())) return
+    const entry = consumer.ledger.pending.get(seq)
+    if (entry) advisories.acked(seq, consumerSeq, deliveries, this.#nowMs() - entry.sentMs)
+  }
+
   #refuse(seq: number, consumerSeq: number, deliveries: number, body: Buffer): void {
     const { consumer, advisories, redelivery } = this.#parts
     const { ledger } = consumer
@@ -117,7 +128,7 @@ export class AckIntake<C extends AckOwner> {
     advisories.refused(seq, consumerSeq, deliveries)
     const delayMs = nakDelayMs(body)
     if (delayMs === null) {
-      ledger.pending.enqueue(entry)
+      ledger.pending.enqueue(seq)
       consumer.wake()
       return
     }

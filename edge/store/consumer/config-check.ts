@@ -9,6 +9,7 @@ import { type ConsumerConfig, filtersOf } from './config.ts'
 import { sourceHeartbeatNs } from './config-defaults.ts'
 import { durationText } from './duration.ts'
 import * as errors from './errors.ts'
+import { groupNameRule } from './priority.ts'
 
 const nsPerMs = 1_000_000
 const nameBytesMax = 255
@@ -18,6 +19,7 @@ const heartbeatNsMin = 100 * nsPerMs
 /** nats-server has no bound on these; a list of thousands is a mistake (invariant 3). */
 const filtersMax = 1024
 const waitingMax = 65_536
+const groupsMax = 1024
 
 /**
  * What is wrong with it, defaults filled in; null when nothing is. Without `bounds`: it was made
@@ -204,7 +206,25 @@ function checkRest(config: ConsumerConfig, stream: StreamConfig): ApiError | nul
   if (metadataBytes > metadataBytesMax) {
     return errors.metadataTooLong(`${metadataBytesMax / 1024}KB`)
   }
-  return checkPlacement(stream)
+  return checkPriority(config) ?? checkPlacement(stream)
+}
+
+function checkPriority(config: ConsumerConfig): ApiError | null {
+  const { priority_policy, priority_groups = [], priority_timeout = 0, deliver_subject } = config
+  if (!priority_policy) {
+    if (priority_groups.length > 0) return errors.groupsWithoutPolicy
+    return priority_timeout > 0 ? errors.pinTimeoutWithoutPolicy : null
+  }
+  if (deliver_subject) return errors.groupsWithPush
+  if (priority_groups.length === 0) return errors.policyWithoutGroup
+  if (priority_groups.length > groupsMax) {
+    return errors.policyInvalid(`consumer priority groups exceed system limit of ${groupsMax}`)
+  }
+  for (const group of priority_groups) {
+    if (group === '') return errors.groupEmpty
+    if (!groupNameRule.test(group)) return errors.groupInvalid
+  }
+  return null
 }
 
 /** What Go's Atoi says to it; null when it is a number that is not negative. */

@@ -11,6 +11,7 @@ const ackWaitNsDefault = 30_000 * nsPerMs
 const ackPendingDefault = 1000
 const waitingDefault = 512
 export const inactiveNsDefault = 5000 * nsPerMs
+const pinnedNsDefault = 120_000 * nsPerMs
 /** Of consumers that flow control acknowledges: the receiver counts on it (ADR-60). */
 export const sourceHeartbeatNs = 1000 * nsPerMs
 
@@ -24,6 +25,7 @@ const floors: readonly (readonly [keyof ConsumerConfig, number, number, string])
   ['max_bytes', 0, 0, 'max_bytes must not be negative'],
   ['idle_heartbeat', 0, 0, 'idle_heartbeat must not be negative'],
   ['inactive_threshold', 0, 0, 'inactive_threshold must not be negative'],
+  ['priority_timeout', 0, 0, 'priority_timeout must not be negative'],
 ]
 
 /** The config with the server's and the stream's defaults in it; an error to a pedantic request. */
@@ -101,6 +103,9 @@ function bound(
 }
 
 function settle(fields: Changes, isPedantic: boolean): Changes {
+  if (fields.priority_policy === 'pinned_client' && !fields.priority_timeout) {
+    fields.priority_timeout = pinnedNsDefault
+  }
   if (fields.ack_policy === 'flow_control' && !isPedantic) {
     fields.flow_control = true
     fields.idle_heartbeat = sourceHeartbeatNs

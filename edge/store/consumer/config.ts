@@ -5,6 +5,7 @@
 // in config-defaults.ts, what an update may change in config-update.ts.
 
 import { FieldReader, type Fields, timeOf } from '../api/text.ts'
+import { type PriorityPolicy, priorityPolicies } from './priority.ts'
 
 export const deliverPolicies = [
   'all',
@@ -55,6 +56,12 @@ export interface ConsumerConfig {
   /** A source's or mirror's, whatever it is kept in (2.14). */
   readonly sourcing?: boolean
   readonly metadata?: Readonly<Record<string, string>>
+  /** Nothing is delivered before (2.11). */
+  readonly pause_until?: string
+  readonly priority_groups?: readonly string[]
+  readonly priority_policy?: Exclude<PriorityPolicy, 'none'>
+  /** How long a pinned client may be silent. */
+  readonly priority_timeout?: number
 }
 
 /** nats-server has no bound on these; a list of thousands is a mistake (invariant 3). */
@@ -64,6 +71,7 @@ const backoffsMax = 1024
 export function readConfig(fields: Fields): ConsumerConfig | null {
   const from = new FieldReader(fields)
   const startTime = from.text('opt_start_time')
+  const policy = from.word('priority_policy', priorityPolicies, 'none')
   const config = {
     durable_name: from.text('durable_name'),
     name: from.text('name'),
@@ -96,9 +104,15 @@ export function readConfig(fields: Fields): ConsumerConfig | null {
     direct: from.flag('direct'),
     sourcing: from.flag('sourcing'),
     metadata: from.labels('metadata'),
+    pause_until: from.text('pause_until'),
+    priority_groups: from.texts('priority_groups'),
+    priority_policy: policy === 'none' ? '' : policy,
+    priority_timeout: from.integer('priority_timeout'),
   }
   if (from.wrong || config.backoff === null) return null
-  if (startTime !== '' && timeOf(startTime) === null) return null
+  for (const time of [startTime, config.pause_until]) {
+    if (time !== '' && timeOf(time) === null) return null
+  }
   return withoutZeros(config as Draft)
 }
 
@@ -170,6 +184,10 @@ const printedOrder: readonly (keyof ConsumerConfig)[] = [
   'direct',
   'sourcing',
   'metadata',
+  'pause_until',
+  'priority_groups',
+  'priority_policy',
+  'priority_timeout',
 ]
 
 /** The subjects a consumer wants; empty = everything. */

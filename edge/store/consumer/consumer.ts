@@ -11,6 +11,7 @@
 
 import type { Timer } from '../../../src/base/clock.ts'
 import type { TurnJob } from '../../../src/base/turn.ts'
+import type { Fields } from '../api/text.ts'
 import type { StoredMessage, Stream, StreamListener } from '../shapes.ts'
 import { AckAnswers } from './ack-answers.ts'
 import { AckIntake } from './acks.ts'
@@ -19,10 +20,12 @@ import type { ConsumerConfig } from './config.ts'
 import type { Cursor } from './cursor.ts'
 import type { ConsumerState, Kept, StoredConsumer } from './keeper.ts'
 import { Ledger } from './ledger.ts'
-import type { Outlet, OutletOwner } from './outlet.ts'
+import type { Delivery, Outlet, OutletOwner } from './outlet.ts'
 import type { ConsumerOwner } from './owner.ts'
 import { Pace } from './pace.ts'
-import type { Pending, PendingMessages } from './pending.ts'
+import { Pause } from './pause.ts'
+import type { Pending, PendingMessages, Waits } from './pending.ts'
+import type { PinOwner } from './pin.ts'
 import { Redelivery, ackWaitMs, isLastDelivery } from './redelivery.ts'
 import { resetTarget } from './reset.ts'
 import type { Sender } from './sender.ts'
@@ -40,10 +43,10 @@ export interface ConsumerParts {
   readonly createdUs: number
   readonly config: ConsumerConfig
   readonly sender: Sender
-  readonly outlet: (owner: OutletOwner, config: () => ConsumerConfig) => Outlet
+  readonly outlet: (owner: OutletOwner & PinOwner, config: () => ConsumerConfig) => Outlet
 }
 
-export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
+export class Consumer implements TurnJob, StreamListener, OutletOwner, PinOwner, Waits, Kept {
   queued = false
   closed = false
   gone = false
@@ -60,6 +63,9 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   readonly #answers: AckAnswers<Consumer>
   readonly #advisories: Advisories<Consumer>
   readonly #redelivery: Redelivery
+  readonly #pause: Pause
+  readonly #sender: Sender
+  readonly #delivery: Delivery = { reply: '', size: 0, left: 0, ackPending: 0 }
   #isStarted = false
   #pace: Pace
   #paceTimer: Timer | null = null
@@ -77,7 +83,10 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.createdUs = parts.createdUs
     this.config = config
     this.ackPrefix = `$JS.ACK.${stream.config.name}.${parts.name}.`
-    this.ledger = new Ledger(stream, config, clock, () => owner.nowUs())
+    this.#sender = parts.sender
+    const nowUs = (): number => owner.nowUs()
+    this.ledger = new Ledger({ stream, config, clock, waits: this, nowUs })
+    this.#pause = new Pause({ clock, nowUs, ended: () => this.#unpaused() })
     this.#pace = new Pace(config, 0)
     this.#redelivery = new Redelivery(this.pending, clock, entries => this.#redeliverDue(entries))
     this.outlet = parts.outlet(this, () => this.config)
@@ -96,11 +105,11 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     this.#pace = new Pace(this.config, this.stream.state().lastSeq)
   }
 
-  /** A stored one goes on; what was pending falls due after a whole ack_wait from now. */
+  /** A stored one goes on; the ack_wait of what is pending begins anew. */
   restore(stored: StoredConsumer): void {
     this.id = stored.id
     this.#pace = new Pace(this.config, this.stream.state().lastSeq)
-    this.ledger.restore(stored, this.#nowMs() + ackWaitMs(this.config, 1))
+    this.ledger.restore(stored, this.#nowMs())
     this.#redelivery.armNext()
   }
 
@@ -124,6 +133,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     if (this.closed || this.#isStarted) return
     this.#isStarted = true
     this.stream.watch(this)
+    this.#pause.start(this.config)
     this.wake()
   }
 
@@ -134,6 +144,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     if (this.#isStarted) this.stream.unwatch(this)
     this.outlet.close(isDeleted)
     this.#redelivery.close()
+    this.#pause.close()
     this.#paceTimer?.cancel()
     this.#paceTimer = null
   }
@@ -141,13 +152,48 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   update(config: ConsumerConfig): void {
     const old = this.config
     this.config = config
+    this.#sender.isHeadersOnly = config.headers_only ?? false
     this.cursor.refilter(config)
     this.outlet.updated()
     if (old.deliver_subject !== config.deliver_subject) {
-      for (const entry of [...this.pending.entries()]) this.pending.enqueue(entry)
+      for (const seq of this.pending.waiting()) this.pending.enqueue(seq)
     }
     if (old.rate_limit_bps !== config.rate_limit_bps) this.#pace = new Pace(config, 0)
+    if (old.pause_until !== config.pause_until) {
+      this.#pause.start(config)
+      this.advisePause()
+    }
+    this.#redelivery.close()
+    this.#redelivery.armNext()
     this.wake()
+  }
+
+  /** The server is about to stop. */
+  stopping(): void {
+    this.outlet.stopping()
+  }
+
+  get isPaused(): boolean {
+    return this.#pause.isOn
+  }
+
+  advisePause(): void {
+    this.#advisories.paused()
+  }
+
+  #unpaused(): void {
+    this.advisePause()
+    this.wake()
+  }
+
+  // ---- for the pin of its clients
+
+  nowUs(): number {
+    return this.#owner.nowUs()
+  }
+
+  adviseGroup(event: 'PINNED' | 'UNPINNED', fields: Fields): void {
+    this.#advisories.group(event, fields)
   }
 
   wake(): void {
@@ -187,6 +233,18 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     return this.pending.count
   }
 
+  waitMs(deliveries: number): number {
+    return ackWaitMs(this.config, deliveries)
+  }
+
+  get isSteady(): boolean {
+    return this.config.backoff === undefined
+  }
+
+  lastDueMs(): number {
+    return this.pending.lastDueMs()
+  }
+
   pendingCount(): number {
     return this.cursor.pending() + this.pending.queued
   }
@@ -201,7 +259,8 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     if (seq === 0) this.#purged()
     else {
       this.cursor.removed(seq)
-      const entry = this.pending.remove(seq)
+      const entry = this.pending.get(seq)
+      this.pending.remove(seq)
       if (entry) this.#lostMessage(entry)
     }
   }
@@ -240,8 +299,9 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     let messages = turnMessagesMax
     let bytes = turnBytesMax
     let isBlocked = false
+    let isEnd = true
     while (!isBlocked && messages > 0 && bytes > 0) {
-      const wanted = this.outlet.wanted(nowMs)
+      const wanted = this.#pause.isOn ? 0 : this.outlet.wanted(nowMs)
       if (wanted <= 0) break
       if (this.pending.hasQueued) {
         isBlocked = !this.#redeliverOne(nowMs)
@@ -249,11 +309,14 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
         continue
       }
       const room = Math.min(wanted, messages, this.ackRoom())
+      isEnd = room > 0
       if (room <= 0) break
       const batch = this.cursor.fetch(this.#pace.isOn ? 1 : room)
       if (batch.length === 0) break
       for (const message of batch) {
-        isBlocked = this.#isTooSoon(message, nowMs) || !this.#sendNew(message, nowMs)
+        const isTooSoon = this.#isTooSoon(message, nowMs)
+        if (isTooSoon) isEnd = false
+        isBlocked = isTooSoon || !this.#sendNew(message, nowMs)
         if (isBlocked) break
         messages--
         bytes -= message.payload.length + message.headers.length
@@ -262,7 +325,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     }
     this.#delivered()
     const isCut = messages <= 0 || bytes <= 0
-    this.outlet.settled(nowMs, !isCut && !this.pending.hasQueued && this.cursor.isDry)
+    this.outlet.settled(nowMs, isEnd && !isCut)
     if (isCut && !isBlocked) this.#owner.later(this)
   }
 
@@ -295,17 +358,12 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
       this.#lostMessage(entry)
       return true
     }
-    const again: Pending = {
-      seq: entry.seq,
-      consumerSeq: entry.consumerSeq,
-      deliveries: entry.deliveries + 1,
-      dueMs: nowMs + ackWaitMs(this.config, entry.deliveries + 1),
-    }
-    this.pending.add(again)
-    this.#redelivery.arm(again.dueMs)
-    if (this.#send(message, again.deliveries, this.cursor.pending(), nowMs)) return true
-    this.pending.add(entry)
-    this.pending.putBack(entry)
+    const deliveries = entry.deliveries + 1
+    this.pending.sendAgain(entry.seq, nowMs)
+    this.#redelivery.arm(nowMs + this.waitMs(deliveries))
+    this.#delivery.ackPending = this.pending.count
+    if (this.#send(message, deliveries, this.cursor.pending(), nowMs)) return true
+    this.pending.notSent(entry.seq)
     return false
   }
 
@@ -314,9 +372,9 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
     const left = this.cursor.leftBehind()
     this.cursor.advance(seq)
     if (this.tracks) {
-      const dueMs = nowMs + ackWaitMs(this.config, 1)
-      this.pending.add({ seq, consumerSeq: this.ledger.nextConsumerSeq, deliveries: 1, dueMs })
-      this.#redelivery.arm(dueMs)
+      this.pending.add(seq, this.ledger.nextConsumerSeq, nowMs)
+      this.#redelivery.arm(nowMs + this.waitMs(1))
+      this.#delivery.ackPending = this.pending.count - 1
     }
     if (this.#send(message, 1, left, nowMs)) {
       if (!this.tracks) this.#sentUnacked(seq)
@@ -328,13 +386,17 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   }
 
   #send(message: StoredMessage, deliveries: number, left: number, nowMs: number): boolean {
-    const { seq, subject, timeUs, headers, payload } = message
+    const { seq, subject, timeUs } = message
     const { ledger } = this
+    const delivery = this.#delivery
     const consumerSeq = ledger.nextConsumerSeq
     const reply = `${this.ackPrefix}${deliveries}.${seq}.${consumerSeq}.${timeUs}000.${left}`
-    const size = subject.length + reply.length + headers.length + payload.length
+    const size = subject.length + reply.length + this.#sender.sizeOf(message)
+    delivery.reply = reply
+    delivery.size = size
+    delivery.left = left
     ledger.nextConsumerSeq = consumerSeq + 1
-    if (!this.outlet.deliver(message, reply, size, nowMs)) {
+    if (!this.outlet.deliver(message, delivery, nowMs)) {
       ledger.nextConsumerSeq = consumerSeq
       return false
     }
@@ -360,7 +422,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, Kept {
   #redeliverDue(entries: readonly Pending[]): void {
     for (const entry of entries) {
       if (isLastDelivery(this.config, entry)) this.#exhaust(entry)
-      else this.pending.enqueue(entry)
+      else this.pending.enqueue(entry.seq)
     }
     this.wake()
   }

@@ -49,6 +49,11 @@ export class Consumers implements ConsumerRoom, ConsumerDirectory {
     this.#keeper.start()
   }
 
+  /** The server is about to stop, and its links are still open: pulls that wait are told. */
+  stopping(): void {
+    for (const group of this.#groups.values()) group.stopping()
+  }
+
   /** Hands what is unsaved to the commit group: close the store after this. Idempotent. */
   close(): void {
     for (const group of this.#groups.values()) group.close()

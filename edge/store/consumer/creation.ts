@@ -107,7 +107,9 @@ export class Creation {
   ): ApiError | null {
     const isSame = json(existing.config) === json(config)
     if (action === 'create' && !isSame) return errors.alreadyExists
-    return group.update(existing, config)
+    const refused = group.update(existing, config)
+    if (refused === null && existing.isPaused) existing.advisePause()
+    return refused
   }
 
   /** Sources and mirrors are told which stream it is. */
@@ -147,8 +149,9 @@ function asFeed(config: ConsumerConfig, stream: Stream): ConsumerConfig {
 
 /** What a request for a consumer that is there already does not change. */
 function keeping(config: ConsumerConfig, old: ConsumerConfig): ConsumerConfig {
-  if (!config.sourcing || !config.durable_name) return config
-  return withFields(config, {
+  const kept = withFields(config, { pause_until: old.pause_until })
+  if (!config.sourcing || !config.durable_name) return kept
+  return withFields(kept, {
     deliver_policy: old.deliver_policy,
     opt_start_seq: old.opt_start_seq,
     opt_start_time: old.opt_start_time,

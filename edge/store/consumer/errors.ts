@@ -108,8 +108,27 @@ export const doesNotExist = bad(10149, 'consumer does not exist')
 export const thresholdTooLong = (text: string): ApiError =>
   bad(10153, `consumer inactive threshold exceeds system limit of ${text}`)
 export const pedantic = (text: string): ApiError => bad(10157, `pedantic mode: ${text}`)
+export const policyWithoutGroup = bad(
+  10159,
+  'Setting PriorityPolicy requires at least one PriorityGroup to be set',
+)
+export const groupUnknown = bad(10160, 'Provided priority group does not exist for this consumer')
+export const groupEmpty = bad(10161, 'Group name cannot be an empty string')
+export const groupInvalid = bad(
+  10162,
+  'Valid priority group name must match A-Z, a-z, 0-9, -_/=)+ and may not exceed 16 characters',
+)
+export const groupsWithPush = bad(10178, 'priority groups can not be used with push consumers')
 export const ackWaitNegative = bad(10183, 'consumer ack wait needs to be positive')
 export const backoffNegative = bad(10184, 'consumer backoff needs to be positive')
+export const groupsWithoutPolicy = bad(
+  10196,
+  'consumer can not have priority groups when policy is none',
+)
+export const pinTimeoutWithoutPolicy = bad(
+  10197,
+  'PinnedTTL cannot be set when PriorityPolicy is none',
+)
 export const resetInvalid = (text: string): ApiError => bad(10204, `invalid reset: ${text}`)
 export const flowAcksNeedPush = bad(10218, 'flow control ack policy requires a push based consumer')
 export const flowAcksNeedFlowControl = bad(10219, 'flow control ack policy requires flow control')

@@ -21,6 +21,7 @@ import type { ConsumerKeeper } from './keeper.ts'
 import { randomName } from './name.ts'
 import type { Outlet, OutletOwner } from './outlet.ts'
 import type { ConsumerOwner } from './owner.ts'
+import { Pin, type PinOwner } from './pin.ts'
 import { PullOutlet } from './pull.ts'
 import { PushOutlet } from './push.ts'
 import { Removals } from './removals.ts'
@@ -114,24 +115,29 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     keeper.onDisk(error => {
       if (error) this.remove(consumer, false)
       else consumer.start()
+      if (consumer.isPaused) consumer.advisePause()
     })
     this.#adviseAction(consumer, 'CREATED', 'create')
     return consumer
   }
 
   update(consumer: Consumer, config: ConsumerConfig): ApiError | null {
-    const { stream, keeper } = this.#parts
     const isBound = consumer.outlet instanceof PushOutlet && consumer.outlet.isActive
     const refused = checkUpdate(consumer.config, config, isBound) ?? this.#clashes(consumer, config)
     if (refused) return refused
-    if (JSON.stringify(consumer.config) !== JSON.stringify(config)) {
-      consumer.update(config)
-      if (consumer.id !== 0) keeper.updateConfig(consumer.id, config)
-      if (stream.config.retention === 'interest') this.#sweep(stream.state().firstSeq)
-    }
+    this.change(consumer, config)
     // Its receiver begins again behind what it has stored (ADR-60).
     if (config.sourcing) this.reset(consumer, 0)
     return null
+  }
+
+  /** A config that is known to be in order. */
+  change(consumer: Consumer, config: ConsumerConfig): void {
+    if (JSON.stringify(consumer.config) === JSON.stringify(config)) return
+    const { stream, keeper } = this.#parts
+    consumer.update(config)
+    if (consumer.id !== 0) keeper.updateConfig(consumer.id, config)
+    if (stream.config.retention === 'interest') this.#sweep(stream.state().firstSeq)
   }
 
   /** Returns where it begins again (0: behind its ack floor), or why it may not. */
@@ -164,6 +170,11 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     this.#isClosed = true
     this.#removals.close(true)
     for (const consumer of [...this.consumers.values()]) this.remove(consumer)
+  }
+
+  /** The server is about to stop: pulls that wait are told. */
+  stopping(): void {
+    for (const consumer of this.consumers.values()) consumer.stopping()
   }
 
   /** The server stops: they go on at the next start. */
@@ -238,6 +249,18 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     const { jetstream, stream } = this.#parts
     const { name } = stream.config
     jetstream.advise(`CONSUMER.${event}.${name}.${consumer.name}`, type, () => ({
+      // Those of priority groups name the account, first of all.
+      ...(type.startsWith('consumer_group_') && { account: jetstream.account.name }),
+      stream: name,
+      consumer: consumer.name,
+      ...fields,
+    }))
+  }
+
+  measure(consumer: Consumer, event: string, type: string, fields: Fields): void {
+    const { jetstream, stream } = this.#parts
+    const { name } = stream.config
+    jetstream.measure(`CONSUMER.${event}.${name}.${consumer.name}`, type, () => ({
       stream: name,
       consumer: consumer.name,
       ...fields,
@@ -255,8 +278,10 @@ export class ConsumerGroup implements ConsumerOwner<Consumer> {
     const { account } = jetstream
     const sender = new Sender(account, config.headers_only ?? false)
     const flowPrefix = `$JS.FC.${stream.config.name}.${name}.`
-    const outlet = (owner: OutletOwner, current: () => ConsumerConfig): Outlet => {
-      if (!config.deliver_subject) return new PullOutlet(owner, sender, clock, current)
+    const outlet = (owner: OutletOwner & PinOwner, current: () => ConsumerConfig): Outlet => {
+      if (!config.deliver_subject) {
+        return new PullOutlet({ owner, sender, clock, config: current, pin: new Pin(owner, clock) })
+      }
       const token = (): string => randomName(4)
       return new PushOutlet({ owner, sender, account, clock, config: current, flowPrefix, token })
     }

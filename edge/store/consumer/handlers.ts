@@ -1,14 +1,17 @@
 // The consumer verbs of the JetStream API: rows for the dispatch table (reference 6.2).
 
 import type { ApiAnswer, ApiRequest, ApiRow } from '../api/request.ts'
-import { type Fields, FieldReader, isEmpty, readFields } from '../api/text.ts'
+import { type Fields, FieldReader, isEmpty, readFields, timeOf, timeText } from '../api/text.ts'
 import { clusterRequired, invalidJson, notEmptyRequest, streamNotFound } from '../errors.ts'
 import type { ApiError, Stream } from '../shapes.ts'
+import { withFields } from './config.ts'
 import type { Consumer } from './consumer.ts'
 import { Creation, type Form } from './creation.ts'
 import * as errors from './errors.ts'
 import type { ConsumerGroup } from './group.ts'
 import { infoFields } from './info.ts'
+import { groupNameRule } from './priority.ts'
+import { PullOutlet } from './pull.ts'
 
 const namesLimit = 1024
 const listLimit = 256
@@ -61,6 +64,18 @@ export function consumerRows(directory: ConsumerDirectory): readonly ApiRow[] {
       handle: request => remove(directory, request),
     },
     {
+      subject: 'CONSUMER.PAUSE.*.*',
+      type: 'consumer_pause_response',
+      writes: true,
+      onError: notPaused,
+      handle: request => pause(directory, request),
+    },
+    {
+      subject: 'CONSUMER.UNPIN.*.*',
+      type: 'consumer_unpin_response',
+      handle: request => unpin(directory, request),
+    },
+    {
       subject: 'CONSUMER.LEADER.STEPDOWN.*.*',
       type: 'consumer_leader_stepdown_response',
       handle: () => clusterRequired,
@@ -94,7 +109,7 @@ function pageOf(
   { jetstream, names, body }: ApiRequest,
   limit: number,
 ): Page | ApiError {
-  const fields = readFields(body)
+  const fields = isJson(body) ? readFields(body) : {}
   if (fields === null) return invalidJson
   const from = new FieldReader(fields)
   const asked = from.integer('offset')
@@ -128,6 +143,54 @@ function remove(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
   if ('err_code' in found) return found
   found.group.remove(found.consumer)
   return { success: true }
+}
+
+// ---- pausing, and taking pins away
+
+const notPaused = { paused: false, pause_until: timeText(0) }
+
+/** Until when, or no body: it goes on. */
+function pause(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
+  const fields = isJson(request.body) ? readFields(request.body) : {}
+  if (fields === null) return invalidJson
+  const from = new FieldReader(fields)
+  const text = from.text('pause_until')
+  const askedUs = text === '' ? 0 : timeOf(text)
+  if (from.wrong || askedUs === null) return invalidJson
+  const found = find(directory, request)
+  if ('err_code' in found) return found
+  const untilUs = Math.max(0, askedUs)
+  const pause_until = untilUs === 0 ? undefined : timeText(untilUs)
+  const { consumer, group } = found
+  found.group.change(consumer, withFields(consumer.config, { pause_until }))
+  const leftUs = untilUs - group.nowUs()
+  return {
+    paused: leftUs > 0,
+    pause_until: timeText(untilUs),
+    ...(leftUs > 0 && { pause_remaining: leftUs * 1000 }),
+  }
+}
+
+/** The client that is pinned loses its pin; the next one to ask gets another. */
+function unpin(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
+  const fields = request.body.length === 0 ? null : readFields(request.body)
+  if (fields === null) return invalidJson
+  const from = new FieldReader(fields)
+  const name = from.text('group')
+  if (from.wrong || name === '') return invalidJson
+  if (!groupNameRule.test(name)) return errors.groupInvalid
+  const found = find(directory, request)
+  if ('err_code' in found) return found
+  const { config, outlet } = found.consumer
+  if (!config.priority_groups?.includes(name)) return errors.groupUnknown
+  if (outlet instanceof PullOutlet) outlet.pin.unpin(name, 'admin')
+  return {}
+}
+
+/** What does not look like JSON is no request, and no mistake. */
+function isJson(body: Buffer): boolean {
+  const first = body.toString('utf8', 0, 64).trimStart().charAt(0)
+  return first === '{' || first === '['
 }
 
 function refuseBody(body: Buffer): ApiError | null {

@@ -2,6 +2,8 @@
 
 import { type Fields, timeText } from '../api/text.ts'
 import type { Consumer } from './consumer.ts'
+import type { Outlet } from './outlet.ts'
+import { untilOf } from './pause.ts'
 import { PullOutlet } from './pull.ts'
 import { PushOutlet } from './push.ts'
 
@@ -9,6 +11,8 @@ export function infoFields(consumer: Consumer, nowUs: number): Fields {
   const { outlet } = consumer
   const waiting = outlet instanceof PullOutlet ? outlet.count : 0
   const state = consumer.state()
+  const { max_deliver, priority_groups } = consumer.config
+  const pauseUs = Math.max(0, untilOf(consumer.config) - nowUs)
   return {
     stream_name: consumer.stream.config.name,
     name: consumer.name,
@@ -21,11 +25,24 @@ export function infoFields(consumer: Consumer, nowUs: number): Fields {
     ),
     ack_floor: sequences(state.floorConsumerSeq, state.floorStreamSeq, state.lastAckedUs),
     num_ack_pending: consumer.pending.count,
-    num_redelivered: consumer.pending.redelivered,
+    // Nothing is ever delivered again: those given up are no redeliveries.
+    num_redelivered: max_deliver === 1 ? 0 : consumer.pending.redelivered,
     num_waiting: waiting,
     num_pending: consumer.cursor.pending(),
     ...(outlet instanceof PushOutlet && outlet.isActive && { push_bound: true }),
+    ...(pauseUs > 0 && { paused: true, pause_remaining: pauseUs * 1000 }),
     ts: timeText(nowUs),
+    ...(priority_groups && { priority_groups: [groupState(priority_groups, outlet)] }),
+  }
+}
+
+/** As there, only the first group is shown: there is one pin. */
+function groupState(groups: readonly string[], outlet: Outlet): Fields {
+  const pin = outlet instanceof PullOutlet ? outlet.pin : null
+  return {
+    group: groups[0],
+    ...(pin && pin.id !== '' && { pinned_client_id: pin.id }),
+    pinned_ts: timeText(pin?.sinceUs ?? 0),
   }
 }
 

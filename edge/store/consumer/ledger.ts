@@ -11,16 +11,24 @@ import type { ConsumerConfig } from './config.ts'
 import { Cursor } from './cursor.ts'
 import { Floor } from './floor.ts'
 import type { ConsumerState, StoredConsumer } from './keeper.ts'
-import { PendingMessages } from './pending.ts'
+import { PendingMessages, type Waits } from './pending.ts'
 
 /** What an acknowledgement did. */
 export type AckOutcome = 'taken' | 'known' | 'never delivered'
 
 const none: readonly number[] = []
 
+export interface LedgerParts {
+  readonly stream: Stream
+  readonly config: ConsumerConfig
+  readonly clock: Clock
+  readonly waits: Waits
+  readonly nowUs: () => number
+}
+
 export class Ledger {
   readonly cursor: Cursor
-  readonly pending = new PendingMessages()
+  readonly pending: PendingMessages
   readonly floor = new Floor()
   nextConsumerSeq = 1
   lastDeliveredUs = 0
@@ -33,9 +41,10 @@ export class Ledger {
   #hasAcked = false
   readonly #one = [0]
 
-  constructor(stream: Stream, config: ConsumerConfig, clock: Clock, nowUs: () => number) {
+  constructor({ stream, config, clock, waits, nowUs }: LedgerParts) {
     this.#stream = stream
     this.#nowUs = nowUs
+    this.pending = new PendingMessages(waits)
     this.cursor = new Cursor(stream, config, clock)
   }
 
@@ -45,15 +54,15 @@ export class Ledger {
     this.floor.set(0, this.cursor.nextSeq - 1)
   }
 
-  /** A stored one goes on; what was pending falls due at `dueMs`. */
-  restore({ config, state, chunks }: StoredConsumer, dueMs: number): void {
+  /** A stored one goes on; what was pending counts as sent at `sentMs`. */
+  restore({ config, state, chunks }: StoredConsumer, sentMs: number): void {
     const startSeq = config.opt_start_seq ?? 0
     this.cursor.resumeAt(state.deliveredStreamSeq, state.skipUntil, startSeq)
     this.nextConsumerSeq = state.deliveredConsumerSeq + 1
     this.floor.set(state.floorConsumerSeq, state.floorStreamSeq)
     this.lastDeliveredUs = state.lastDeliveredUs
     this.lastAckedUs = state.lastAckedUs
-    for (const [chunk, entries] of chunks) this.pending.restore(chunk, entries, dueMs)
+    for (const [chunk, entries] of chunks) this.pending.restore(chunk, entries, sentMs)
     this.dropMissing()
   }
 
@@ -73,7 +82,7 @@ export class Ledger {
     this.covered = none
     if (seq === 0 || seq >= this.cursor.nextSeq) return 'never delivered'
     const wasGivenUp = this.pending.isExhausted(seq)
-    const isKnown = this.pending.remove(seq) !== undefined
+    const isKnown = this.pending.remove(seq)
     if (isKnown) this.floor.moved()
     if (!isKnown && !wasGivenUp) return 'known'
     this.#one[0] = seq
@@ -88,7 +97,7 @@ export class Ledger {
     if (seq === 0 || seq >= this.cursor.nextSeq) return 'never delivered'
     if (consumerSeq >= this.nextConsumerSeq) return 'never delivered'
     if (consumerSeq <= this.floor.consumerSeq || seq <= this.floor.streamSeq) return 'known'
-    this.covered = this.pending.upTo(seq)
+    this.covered = this.pending.between(this.floor.streamSeq, seq)
     for (const each of this.covered) this.pending.remove(each)
     this.floor.set(consumerSeq, seq)
     this.#hasAcked = true

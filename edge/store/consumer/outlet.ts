@@ -2,17 +2,25 @@
 
 import type { StoredMessage } from '../shapes.ts'
 
+/** What goes with a message; the same object for every one. */
+export interface Delivery {
+  reply: string
+  /** Subject, reply, headers and payload together, as pull requests count bytes. */
+  size: number
+  /** Messages left behind this one. */
+  left: number
+  /** Other deliveries that wait for their acks. */
+  ackPending: number
+}
+
 export interface Outlet {
   readonly isPush: boolean
   /** How many messages may go now. */
   wanted(nowMs: number): number
-  /**
-   * Sends one; false when nobody took it. `size` is subject, reply, headers and payload together,
-   * as pull requests count bytes.
-   */
-  deliver(message: StoredMessage, reply: string, size: number, nowMs: number): boolean
-  /** After a round. `isDry`: there is nothing more, rather than no room for more. */
-  settled(nowMs: number, isDry: boolean): void
+  /** Sends one; false when nobody took it. */
+  deliver(message: StoredMessage, delivery: Delivery, nowMs: number): boolean
+  /** After a round. `isEnd`: more could not go, rather than may not before some acks come. */
+  settled(nowMs: number, isEnd: boolean): void
   /** Some message of the consumer was acknowledged: it is in use. */
   touched(): void
   /** A pull request came. */
@@ -21,6 +29,8 @@ export interface Outlet {
   reset(): void
   /** The config has changed. */
   updated(): void
+  /** The server is about to stop: whoever waits is told. */
+  stopping(): void
   close(isDeleted: boolean): void
 }
 
@@ -31,6 +41,8 @@ export interface OutletOwner {
   /** Deliveries that wait for an ack, and whether there may be no more of them. */
   readonly ackPending: number
   readonly isAckFull: boolean
+  /** When the last of them falls due, in monotonic ms; 0 = none does. */
+  lastDueMs(): number
   /** Messages waiting: new ones and those to be delivered again. */
   pendingCount(): number
   /** There may be room again: deliver at the end of this turn. */

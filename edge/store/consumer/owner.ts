@@ -23,6 +23,8 @@ export interface ConsumerOwner<C> {
   /** There: this consumer needs the message no more. */
   acked(consumer: C, seq: number): void
   advise(consumer: C, event: string, type: string, fields: Fields): void
+  /** The same as a metric. */
+  measure(consumer: C, event: string, type: string, fields: Fields): void
   /** It has been unused for longer than its threshold. */
   expired(consumer: C): void
 }

@@ -4,7 +4,7 @@
 //   add ─> waiting for its ack ──remove (ack, term, message gone)──> forgotten
 //             │ due (ack_wait, backoff, -NAK delay)      ▲
 //             ▼                                          │
-//          redelivery queue ──add with one more delivery─┘
+//          redelivery queue ──sendAgain, one more delivery┘
 //             │ max_deliver reached
 //             ▼
 //          exhausted: not delivered again; kept only so that interest and work-queue streams
@@ -14,32 +14,52 @@
 // changed since the last save is remembered by chunk of 256 sequences, so that a save costs what
 // changed and not what is pending.
 
+import { Slots } from './slots.ts'
+
+/** A look at one of them. */
 export interface Pending {
   readonly seq: number
   /** Consumer sequence of its first delivery. */
   readonly consumerSeq: number
   readonly deliveries: number
-  /** Monotonic ms; Infinity while it is queued for redelivery. */
-  dueMs: number
+  /** Monotonic ms from which its ack_wait counts. */
+  readonly sentMs: number
+}
+
+/** How long deliveries wait for their acks: the consumer's config as it is now. */
+export interface Waits {
+  /** Of the n-th delivery of a message; Infinity where nothing falls due. */
+  waitMs(deliveries: number): number
+  /** All wait equally long. */
+  readonly isSteady: boolean
 }
 
 /** Sequences per saved chunk. */
 export const chunkSize = 256
 const exhaustedMax = 10_000
 const never = Number.POSITIVE_INFINITY
+const none = -1
 
 export class PendingMessages {
-  /** In order of their last delivery, and so of `dueMs` as long as `#isOrdered`. */
-  readonly #entries = new Map<number, Pending>()
+  readonly #slots = new Slots()
+  readonly #waits: Waits
   readonly #queue = new Set<number>()
   readonly #exhausted = new Map<number, number>()
   readonly #changed = new Set<number>()
-  #isOrdered = true
-  #latestDueMs = 0
+  /** The chunk that changed last: most changes come in a row. */
+  #lastChanged = none
+  /** Chunks that have a row. */
+  readonly #stored = new Set<number>()
+  /** The slots' order is the order of `sentMs`. */
+  #isInOrder = true
   #redelivered = 0
 
+  constructor(waits: Waits) {
+    this.#waits = waits
+  }
+
   get count(): number {
-    return this.#entries.size
+    return this.#slots.count
   }
 
   /** Messages delivered more than once, and given up ones. */
@@ -56,54 +76,74 @@ export class PendingMessages {
   }
 
   get(seq: number): Pending | undefined {
-    return this.#entries.get(seq)
+    const slot = this.#slots.find(seq)
+    return slot < 0 ? undefined : this.#at(slot)
   }
 
   has(seq: number): boolean {
-    return this.#entries.has(seq)
+    return this.#slots.find(seq) >= 0
   }
 
   isExhausted(seq: number): boolean {
-    return this.#exhausted.has(seq)
+    return this.#exhausted.size > 0 && this.#exhausted.has(seq)
   }
 
-  /** A delivery: the first one or another one of the same message. */
-  add(entry: Pending): void {
-    const old = this.#entries.get(entry.seq)
-    if (old) this.#forget(old)
-    if (entry.dueMs < this.#latestDueMs) this.#isOrdered = false
-    else this.#latestDueMs = entry.dueMs
-    this.#entries.set(entry.seq, entry)
-    if (entry.deliveries > 1) this.#redelivered++
-    this.#touch(entry.seq)
-  }
-
-  /** Takes it out for good. */
-  remove(seq: number): Pending | undefined {
-    if (this.#exhausted.delete(seq)) this.#touch(seq)
-    const entry = this.#entries.get(seq)
-    if (!entry) return undefined
-    this.#forget(entry)
+  /** A first delivery. */
+  add(seq: number, consumerSeq: number, sentMs: number): void {
+    this.#slots.insert(seq, consumerSeq, 1, sentMs)
     this.#touch(seq)
-    if (this.#entries.size === 0) {
-      this.#isOrdered = true
-      this.#latestDueMs = 0
-    }
-    return entry
+  }
+
+  /** Another delivery of a message that was taken off the queue. */
+  sendAgain(seq: number, sentMs: number): void {
+    const slots = this.#slots
+    const slot = slots.find(seq)
+    if (slot < 0) return
+    const deliveries = (slots.deliveries[slot] as number) + 1
+    if (deliveries === 2) this.#redelivered++
+    slots.deliveries[slot] = deliveries
+    slots.renew(slot, sentMs)
+    this.#touch(seq)
+  }
+
+  /** That one did not happen after all: it is the first to be delivered again. */
+  notSent(seq: number): void {
+    const slot = this.#slots.find(seq)
+    if (slot < 0) return
+    const deliveries = (this.#slots.deliveries[slot] as number) - 1
+    if (deliveries === 1) this.#redelivered--
+    this.#slots.deliveries[slot] = deliveries
+    const rest = [...this.#queue]
+    this.#queue.clear()
+    this.enqueue(seq)
+    for (const other of rest) this.#queue.add(other)
+  }
+
+  /** Takes it out for good; false when it was not there. */
+  remove(seq: number): boolean {
+    if (this.#exhausted.size > 0 && this.#exhausted.delete(seq)) this.#touch(seq)
+    const slots = this.#slots
+    const slot = slots.find(seq)
+    if (slot < 0) return false
+    if (slots.queued[slot] === 1) this.#queue.delete(seq)
+    if ((slots.deliveries[slot] as number) > 1) this.#redelivered--
+    slots.delete(slot)
+    this.#touch(seq)
+    if (slots.count === 0) this.#isInOrder = true
+    return true
   }
 
   /** Forgets everything. */
   clear(): void {
     for (const seq of this.sequences()) this.#touch(seq)
-    this.#entries.clear()
+    this.#slots.clear()
     this.#queue.clear()
     this.#exhausted.clear()
     this.#redelivered = 0
-    this.#isOrdered = true
-    this.#latestDueMs = 0
+    this.#isInOrder = true
   }
 
-  /** Given up: it stays known as delivered `deliveries` times. */
+  /** Given up: it stays known as delivered so many times. */
   exhaust(entry: Pending): void {
     this.remove(entry.seq)
     if (this.#exhausted.size >= exhaustedMax) {
@@ -111,48 +151,52 @@ export class PendingMessages {
       if (oldest !== undefined) this.remove(oldest)
     }
     this.#exhausted.set(entry.seq, entry.deliveries)
+    this.#touch(entry.seq)
   }
 
-  /** Moves its due time: a delayed NAK, or work in progress. */
+  /** It falls due at another time: a delayed -NAK, or work in progress. */
   postpone(entry: Pending, dueMs: number): void {
-    this.#queue.delete(entry.seq)
-    this.#entries.delete(entry.seq)
-    entry.dueMs = dueMs
-    if (dueMs < this.#latestDueMs) this.#isOrdered = false
-    else this.#latestDueMs = dueMs
-    this.#entries.set(entry.seq, entry)
+    const slots = this.#slots
+    const slot = slots.find(entry.seq)
+    if (slot < 0) return
+    this.#unqueue(slot, entry.seq)
+    const sentMs = dueMs - this.#waits.waitMs(entry.deliveries)
+    const newest = slots.newest
+    if (newest !== slot && sentMs < (slots.sentMs[newest] as number)) this.#isInOrder = false
+    slots.renew(slot, sentMs)
   }
 
   /** Queues it for redelivery as soon as there is room. */
-  enqueue(entry: Pending): void {
-    entry.dueMs = never
-    this.#queue.add(entry.seq)
+  enqueue(seq: number): void {
+    const slot = this.#slots.find(seq)
+    if (slot < 0) return
+    this.#slots.queued[slot] = 1
+    this.#queue.add(seq)
   }
 
   /** Takes the next one to be delivered again off the queue. */
   dequeue(): Pending | undefined {
     for (const seq of this.#queue) {
-      this.#queue.delete(seq)
-      const entry = this.#entries.get(seq)
-      if (entry) return entry
+      const slot = this.#slots.find(seq)
+      if (slot < 0) {
+        this.#queue.delete(seq)
+        continue
+      }
+      this.#unqueue(slot, seq)
+      return this.#at(slot)
     }
     return undefined
-  }
-
-  /** Puts it back at the head: nobody took it. */
-  putBack(entry: Pending): void {
-    const rest = [...this.#queue]
-    this.#queue.clear()
-    this.enqueue(entry)
-    for (const seq of rest) this.#queue.add(seq)
   }
 
   /** Everything due at `nowMs`, by sequence. The caller queues or exhausts each. */
   due(nowMs: number): Pending[] {
     const due: Pending[] = []
-    for (const entry of this.#entries.values()) {
-      if (entry.dueMs <= nowMs) due.push(entry)
-      else if (this.#isOrdered && entry.dueMs !== never) break
+    const slots = this.#slots
+    const isOrdered = this.#isInOrder && this.#waits.isSteady
+    for (let slot = slots.oldest; slot >= 0; slot = slots.next[slot] as number) {
+      if (slots.queued[slot] === 1) continue
+      if (this.#dueMs(slot) <= nowMs) due.push(this.#at(slot))
+      else if (isOrdered) break
     }
     return due.sort((a, b) => a.seq - b.seq)
   }
@@ -160,80 +204,147 @@ export class PendingMessages {
   /** When the first falls due; Infinity when none does. */
   nextDueMs(): number {
     let next = never
-    for (const entry of this.#entries.values()) {
-      if (entry.dueMs >= next) continue
-      next = entry.dueMs
-      if (this.#isOrdered) break
+    const slots = this.#slots
+    const isOrdered = this.#isInOrder && this.#waits.isSteady
+    for (let slot = slots.oldest; slot >= 0; slot = slots.next[slot] as number) {
+      if (slots.queued[slot] === 1) continue
+      next = Math.min(next, this.#dueMs(slot))
+      if (isOrdered) break
     }
     return next
   }
 
-  /** All pending entries, in no particular order. */
-  entries(): Iterable<Pending> {
-    return this.#entries.values()
+  /** When the last of them falls due; 0 when none does. */
+  lastDueMs(): number {
+    let last = 0
+    const slots = this.#slots
+    for (let slot = slots.oldest; slot >= 0; slot = slots.next[slot] as number) {
+      const dueMs = this.#dueMs(slot)
+      if (dueMs !== never) last = Math.max(last, dueMs)
+    }
+    return last
   }
 
   /** The one with the lowest sequence. */
   lowest(): Pending | undefined {
-    let lowest: Pending | undefined
-    for (const entry of this.#entries.values()) {
-      if (!lowest || entry.seq < lowest.seq) lowest = entry
+    const slots = this.#slots
+    let lowest = none
+    let lowestSeq = never
+    for (let slot = slots.oldest; slot >= 0; slot = slots.next[slot] as number) {
+      const seq = slots.seqs[slot] as number
+      if (seq >= lowestSeq) continue
+      lowest = slot
+      lowestSeq = seq
     }
-    return lowest
+    return lowest < 0 ? undefined : this.#at(lowest)
   }
 
-  /** Sequences up to `seq`, ascending: what an ack of `seq` covers under ack policy all. */
-  upTo(seq: number): number[] {
+  /** Sequences behind `floor` up to `seq`, ascending: what an ack of `seq` covers. */
+  between(floor: number, seq: number): number[] {
+    if (seq - floor > this.count) {
+      return this.#pendingSeqs()
+        .filter(known => known > floor && known <= seq)
+        .sort((a, b) => a - b)
+    }
     const covered: number[] = []
-    for (const known of this.#entries.keys()) if (known <= seq) covered.push(known)
-    return covered.sort((a, b) => a - b)
+    for (let each = floor + 1; each <= seq; each++) if (this.has(each)) covered.push(each)
+    return covered
+  }
+
+  /** Every sequence that waits for an ack, those sent first first. */
+  waiting(): number[] {
+    return this.#pendingSeqs()
   }
 
   /** Every sequence it knows of. */
   sequences(): number[] {
-    return [...this.#entries.keys(), ...this.#exhausted.keys()]
+    return [...this.#pendingSeqs(), ...this.#exhausted.keys()]
   }
 
   // ---- saving
 
   /**
    * What changed since it was last asked: chunk number and its text, null when the chunk is empty
-   * now. The text is a flat JSON list: offset, consumer sequence, deliveries, and so on;
-   * deliveries are negative for an exhausted message.
+   * now and has a row. The text is a flat JSON list: offset, consumer sequence, deliveries, and so
+   * on; deliveries are negative for an exhausted message.
    */
   takeChanges(): (readonly [number, string | null])[] {
-    const changes = [...this.#changed].map(chunk => [chunk, this.#encode(chunk)] as const)
+    const changes: (readonly [number, string | null])[] = []
+    for (const chunk of this.#changed) {
+      const text = this.#encode(chunk)
+      if (text === null && !this.#stored.has(chunk)) continue
+      changes.push([chunk, text])
+      if (text === null) this.#stored.delete(chunk)
+      else this.#stored.add(chunk)
+    }
     this.#changed.clear()
+    this.#lastChanged = none
     return changes
   }
 
-  /** What was taken was not saved after all. */
+  /** What was taken was not saved after all: who knows what rows there are. */
   touchChunks(chunks: readonly number[]): void {
-    for (const chunk of chunks) this.#changed.add(chunk)
+    for (const chunk of chunks) {
+      this.#changed.add(chunk)
+      this.#stored.add(chunk)
+    }
   }
 
-  /** Puts a saved chunk back; everything falls due at `dueMs`. */
-  restore(chunk: number, text: string, dueMs: number): void {
+  /** Puts a saved chunk back; its ack_wait counts from `sentMs`. */
+  restore(chunk: number, text: string, sentMs: number): void {
+    this.#stored.add(chunk)
     const numbers = JSON.parse(text) as number[]
     for (let i = 0; i + 2 < numbers.length; i += 3) {
-      const [offset, consumerSeq, deliveries] = numbers.slice(i, i + 3) as [number, number, number]
-      const seq = chunk * chunkSize + offset
+      const seq = chunk * chunkSize + (numbers[i] as number)
+      const deliveries = numbers[i + 2] as number
       if (deliveries < 0) this.#exhausted.set(seq, -deliveries)
       else {
-        this.#entries.set(seq, { seq, consumerSeq, deliveries, dueMs })
+        this.#slots.insert(seq, numbers[i + 1] as number, deliveries, sentMs)
         if (deliveries > 1) this.#redelivered++
       }
     }
-    this.#latestDueMs = Math.max(this.#latestDueMs, dueMs)
+  }
+
+  // ---- inside
+
+  #at(slot: number): Pending {
+    const { seqs, consumerSeqs, deliveries, sentMs } = this.#slots
+    return {
+      seq: seqs[slot] as number,
+      consumerSeq: consumerSeqs[slot] as number,
+      deliveries: deliveries[slot] as number,
+      sentMs: sentMs[slot] as number,
+    }
+  }
+
+  #dueMs(slot: number): number {
+    const { deliveries, sentMs } = this.#slots
+    return (sentMs[slot] as number) + this.#waits.waitMs(deliveries[slot] as number)
+  }
+
+  #unqueue(slot: number, seq: number): void {
+    this.#slots.queued[slot] = 0
+    this.#queue.delete(seq)
+  }
+
+  #pendingSeqs(): number[] {
+    const seqs: number[] = []
+    const slots = this.#slots
+    for (let slot = slots.oldest; slot >= 0; slot = slots.next[slot] as number) {
+      seqs.push(slots.seqs[slot] as number)
+    }
+    return seqs
   }
 
   #encode(chunk: number): string | null {
     const numbers: number[] = []
+    const slots = this.#slots
     const first = chunk * chunkSize
+    if (slots.count === 0 && this.#exhausted.size === 0) return null
     for (let offset = 0; offset < chunkSize; offset++) {
-      const entry = this.#entries.get(first + offset)
-      if (entry) {
-        numbers.push(offset, entry.consumerSeq, entry.deliveries)
+      const slot = slots.find(first + offset)
+      if (slot >= 0) {
+        numbers.push(offset, slots.consumerSeqs[slot] as number, slots.deliveries[slot] as number)
         continue
       }
       const given = this.#exhausted.get(first + offset)
@@ -242,13 +353,10 @@ export class PendingMessages {
     return numbers.length === 0 ? null : JSON.stringify(numbers)
   }
 
-  #forget(entry: Pending): void {
-    this.#entries.delete(entry.seq)
-    this.#queue.delete(entry.seq)
-    if (entry.deliveries > 1) this.#redelivered--
-  }
-
   #touch(seq: number): void {
-    this.#changed.add(Math.floor(seq / chunkSize))
+    const chunk = Math.floor(seq / chunkSize)
+    if (chunk === this.#lastChanged) return
+    this.#lastChanged = chunk
+    this.#changed.add(chunk)
   }
 }

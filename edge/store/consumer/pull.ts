@@ -8,11 +8,13 @@ import type { Clock, Timer } from '../../../src/base/clock.ts'
 import type { StoredMessage } from '../shapes.ts'
 import type { ConsumerConfig } from './config.ts'
 import { durationText } from './duration.ts'
-import type { Outlet, OutletOwner } from './outlet.ts'
+import type { Delivery, Outlet, OutletOwner } from './outlet.ts'
+import type { Pin } from './pin.ts'
+import { type PriorityPolicy, refusalOf } from './priority.ts'
 import { type PullRequest, readPull } from './request.ts'
 import type { Sender } from './sender.ts'
 import * as status from './status.ts'
-import { WaitingQueue } from './waiting.ts'
+import { type WaitingOwner, WaitingQueue } from './waiting.ts'
 
 const nsPerMs = 1e6
 const never = Number.POSITIVE_INFINITY
@@ -21,8 +23,17 @@ const pruneMs = 1000
 /** A batch nobody can mean; it keeps sums exact. */
 const batchMax = 1_000_000_000
 
-export class PullOutlet implements Outlet {
+export interface PullParts {
+  readonly owner: OutletOwner
+  readonly sender: Sender
+  readonly clock: Clock
+  readonly config: () => ConsumerConfig
+  readonly pin: Pin
+}
+
+export class PullOutlet implements Outlet, WaitingOwner {
   readonly isPush = false
+  readonly pin: Pin
   readonly #owner: OutletOwner
   readonly #sender: Sender
   readonly #clock: Clock
@@ -36,18 +47,30 @@ export class PullOutlet implements Outlet {
   #isTouched = false
   #prunedMs = 0
 
-  constructor(owner: OutletOwner, sender: Sender, clock: Clock, config: () => ConsumerConfig) {
+  constructor({ owner, sender, clock, config, pin }: PullParts) {
     this.#owner = owner
     this.#sender = sender
     this.#clock = clock
     this.#config = config
+    this.pin = pin
     this.#activeMs = clock.monotonicMs()
-    const teller = {
-      tell: (reply: string, headers: Buffer) => sender.tell(reply, headers),
-      heartbeat: () => status.idleHeartbeat(owner.nextConsumerSeq - 1, owner.nextStreamSeq - 1, ''),
-    }
-    this.#waiting = new WaitingQueue(teller, config().max_waiting ?? 512)
+    this.#waiting = new WaitingQueue(this, config().max_waiting ?? 512)
     this.#armInactivity()
+  }
+
+  // ---- for the requests that wait
+
+  get policy(): PriorityPolicy {
+    return this.#config().priority_policy ?? 'none'
+  }
+
+  tell(reply: string, headers: Buffer): number {
+    return this.#sender.tell(reply, headers)
+  }
+
+  heartbeat(): Buffer {
+    const { nextConsumerSeq, nextStreamSeq } = this.#owner
+    return status.idleHeartbeat(nextConsumerSeq - 1, nextStreamSeq - 1, '')
   }
 
   /** Requests waiting, those without a listener left out. */
@@ -61,23 +84,29 @@ export class PullOutlet implements Outlet {
     return this.#waiting.wanted
   }
 
-  deliver(message: StoredMessage, reply: string, size: number, nowMs: number): boolean {
+  deliver(message: StoredMessage, delivery: Delivery, nowMs: number): boolean {
+    const waiting = this.#waiting
+    const sender = this.#sender
     for (;;) {
-      const request = this.#waiting.take(size, nowMs)
+      const request = waiting.take(delivery, nowMs)
       if (request === null) return false
-      const taken = this.#sender.send(request.reply, request.match, message, reply)
+      const { reply } = delivery
+      const taken =
+        this.policy === 'pinned_client'
+          ? sender.sendPinned(request.reply, request.match, message, reply, this.pin.id)
+          : sender.send(request.reply, request.match, message, reply)
       if (taken > 0) {
-        request.match = this.#sender.match
+        request.match = sender.match
         this.#activeMs = nowMs
-        this.#waiting.served(request, size, nowMs)
+        waiting.served(request, delivery.size, nowMs)
         return true
       }
-      this.#waiting.lost(request)
+      waiting.lost(request)
     }
   }
 
-  settled(nowMs: number, isDry: boolean): void {
-    if (this.#waiting.count > 0) this.#arm(this.#waiting.check(nowMs, isDry))
+  settled(nowMs: number, isEnd: boolean): void {
+    if (this.#waiting.count > 0) this.#arm(this.#waiting.check(nowMs, isEnd))
   }
 
   touched(): void {
@@ -87,29 +116,33 @@ export class PullOutlet implements Outlet {
   request(reply: string, body: Buffer, nowMs: number): void {
     if (reply === '') return
     const read = readPull(body)
-    if (read.is === 'bad') return this.#tell(reply, status.badRequest(read.why))
+    if (read.is === 'bad') return this.#refuse(reply, status.badRequest(read.why))
     const { pull } = read
-    const refusal = this.#refusal(pull)
-    if (refusal) return this.#tell(reply, refusal)
+    const refusal = this.#refusal(pull) ?? this.#refusedPin(pull)
+    if (refusal) return this.#refuse(reply, refusal)
     this.#activeMs = nowMs
     if (this.#waiting.isFull && nowMs - this.#prunedMs >= pruneMs) {
       this.#prunedMs = nowMs
       this.#waiting.check(nowMs, false)
       this.#prune()
     }
-    if (pull.noWait && !this.#mayNotWait(reply, pull)) return
-    if (this.#waiting.isFull) return this.#tell(reply, status.exceededMaxWaiting)
+    if (pull.noWait && !this.#mayNotWait(reply, pull, nowMs)) return
+    if (this.#waiting.isFull) {
+      // Who gets heartbeats asks again when they stop; who is told at once asks at once.
+      if (pull.heartbeat === 0) this.#refuse(reply, status.exceededMaxWaiting)
+      return
+    }
     const heartbeatMs = pull.heartbeat / nsPerMs
     this.#waiting.add({
       reply,
-      // None named means one, as nats-server takes it.
-      left: Math.min(Math.max(pull.batch, 1), batchMax),
+      left: Math.min(pull.batch, batchMax),
       had: 0,
-      bytesLeft: Math.max(0, pull.maxBytes),
-      expiresMs: pull.expires > 0 ? nowMs + pull.expires / nsPerMs : never,
+      bytesLeft: pull.maxBytes,
+      expiresMs: pull.expires === 0 ? never : nowMs + pull.expires / nsPerMs,
       heartbeatMs,
       heartbeatDueMs: heartbeatMs > 0 ? nowMs + heartbeatMs : never,
       noWait: pull.noWait,
+      group: pull.group,
       match: null,
     })
     this.#owner.wake()
@@ -121,8 +154,13 @@ export class PullOutlet implements Outlet {
     this.#armInactivity()
   }
 
+  stopping(): void {
+    this.#waiting.release(({ left, bytesLeft }) => status.serverShutdown(left, bytesLeft))
+  }
+
   close(isDeleted: boolean): void {
-    if (isDeleted) this.#waiting.release(status.consumerDeleted)
+    if (isDeleted) this.#waiting.release(() => status.consumerDeleted)
+    this.pin.release()
     this.#timer?.cancel()
     this.#inactivity?.cancel()
     this.#timer = null
@@ -130,29 +168,41 @@ export class PullOutlet implements Outlet {
   }
 
   #refusal(pull: PullRequest): Buffer | null {
-    const { max_batch = 0, max_expires = 0, max_bytes = 0 } = this.#config()
+    const config = this.#config()
+    const { max_batch = 0, max_expires = 0, max_bytes = 0 } = config
     if (max_batch > 0 && pull.batch > max_batch) return status.exceededMaxBatch(max_batch)
     if (max_expires > 0 && pull.expires > max_expires) {
       return status.exceededMaxExpires(durationText(max_expires))
     }
     if (max_bytes > 0 && pull.maxBytes > max_bytes) return status.exceededMaxBytes(max_bytes)
+    return refusalOf(config, pull.group)
+  }
+
+  /** Whoever shows the pin keeps it; whoever shows another one is told. */
+  #refusedPin({ group }: PullRequest): Buffer | null {
+    const { pin } = this
+    if (pin.id === '' || group === null || group.id === '') return null
+    if (group.id !== pin.id) return status.pinIdMismatch
+    pin.used(group.group)
     return null
   }
 
   /** A no_wait request is answered at once when there is nothing for it. */
-  #mayNotWait(reply: string, pull: PullRequest): boolean {
+  #mayNotWait(reply: string, pull: PullRequest, nowMs: number): boolean {
     const pending = this.#owner.pendingCount()
     if (pending === 0) {
-      if (pull.expires > 0) return true
-      this.#tell(reply, status.noMessages)
+      if (pull.expires !== 0) return true
+      this.#refuse(reply, status.noMessages)
       return false
     }
+    this.#waiting.check(nowMs, false)
+    this.#prune()
     if (pending >= this.#waiting.wanted) return true
-    this.#tell(reply, status.requestsPending)
+    this.#refuse(reply, status.requestsPending)
     return false
   }
 
-  #tell(reply: string, headers: Buffer): void {
+  #refuse(reply: string, headers: Buffer): void {
     this.#sender.tell(reply, headers)
   }
 
@@ -192,6 +242,9 @@ export class PullOutlet implements Outlet {
     if (idleMs < thresholdMs) return this.#inactivityIn(thresholdMs - idleMs)
     // A request that still waits, with somebody at its inbox, is use enough.
     if (this.count > 0) return this.#inactivityIn(thresholdMs)
+    // Who works on a message may be silent until its ack_wait is over.
+    const busyMs = this.#owner.lastDueMs() + thresholdMs - this.#clock.monotonicMs()
+    if (this.#owner.ackPending > 0 && busyMs > 0) return this.#inactivityIn(busyMs)
     this.#owner.expire()
   }
 }

@@ -17,7 +17,7 @@ import type { Match, Subscription } from '../../../src/message.ts'
 import { matches } from '../../../src/subject/subject.ts'
 import type { StoredMessage } from '../shapes.ts'
 import type { ConsumerConfig } from './config.ts'
-import type { Outlet, OutletOwner } from './outlet.ts'
+import type { Delivery, Outlet, OutletOwner } from './outlet.ts'
 import type { Sender } from './sender.ts'
 import * as status from './status.ts'
 
@@ -49,6 +49,7 @@ export class PushOutlet implements Outlet {
   #match: Match | null = null
   #heartbeat: Timer | null = null
   #lastSentMs: number
+  #isTouched = false
   #inactivity: Timer | null = null
   #retry: Timer | null = null
   // Flow control.
@@ -79,7 +80,7 @@ export class PushOutlet implements Outlet {
     return this.#isActive && !this.#isFull() ? batch : 0
   }
 
-  deliver(message: StoredMessage, reply: string, size: number, nowMs: number): boolean {
+  deliver(message: StoredMessage, { reply, size }: Delivery, nowMs: number): boolean {
     const { sender } = this.#parts
     if (!this.#isActive || this.#isFull()) return false
     if (sender.send(this.deliverSubject, this.#match, message, reply) === 0) {
@@ -94,7 +95,9 @@ export class PushOutlet implements Outlet {
 
   settled(): void {}
 
-  touched(): void {}
+  touched(): void {
+    this.#isTouched = true
+  }
 
   request(reply: string): void {
     if (reply !== '') this.#parts.sender.tell(reply, status.pushBased)
@@ -110,6 +113,8 @@ export class PushOutlet implements Outlet {
     this.#match = null
     this.#setActive(this.#isHeard())
   }
+
+  stopping(): void {}
 
   close(): void {
     this.#heartbeat?.cancel()
@@ -191,9 +196,13 @@ export class PushOutlet implements Outlet {
       this.#inactivity?.cancel()
       this.#inactivity = null
     } else {
+      this.#isTouched = false
       this.#inactivity ??= clock.after(thresholdMs, () => {
         this.#inactivity = null
-        if (!this.#isActive) owner.expire()
+        if (this.#isActive) return
+        // Acks still came: that is use as well.
+        if (this.#isTouched) this.#setActive(false)
+        else owner.expire()
       })
     }
   }

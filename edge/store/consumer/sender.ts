@@ -10,7 +10,7 @@ import { post } from '../../../src/broker/post.ts'
 import { publish } from '../../../src/broker/publish.ts'
 import type { Match, Message, Origin } from '../../../src/message.ts'
 import type { StoredMessage } from '../shapes.ts'
-import { headersOnly } from './status.ts'
+import { headersOnly, pinned } from './status.ts'
 
 export const jetstreamOrigin: Origin = {
   kind: 'jetstream',
@@ -20,13 +20,14 @@ export const jetstreamOrigin: Origin = {
 }
 
 export class Sender {
+  /** Payloads stay here: subscribers are told their sizes. */
+  isHeadersOnly: boolean
   readonly #account: Account
-  readonly #headersOnly: boolean
   readonly #message: Message = emptyMessage()
 
-  constructor(account: Account, onlyHeaders: boolean) {
+  constructor(account: Account, isHeadersOnly: boolean) {
     this.#account = account
-    this.#headersOnly = onlyHeaders
+    this.isHeadersOnly = isHeadersOnly
   }
 
   /** The match the last delivery used. */
@@ -43,7 +44,7 @@ export class Sender {
     message.match = match
     message.queues = null
     const { headers, payload } = stored
-    if (this.#headersOnly) {
+    if (this.isHeadersOnly) {
       const only = headersOnly(headers, payload.length)
       this.#body(only, 0, only.length, only.length)
     } else if (headers.length === 0) {
@@ -53,6 +54,23 @@ export class Sender {
       this.#body(whole, 0, headers.length, whole.length)
     }
     return publish(this.#account, message, jetstreamOrigin)
+  }
+
+  /** The same to the client that holds the pin. */
+  sendPinned(
+    target: string,
+    match: Match | null,
+    stored: StoredMessage,
+    reply: string,
+    pin: string,
+  ): number {
+    return this.send(target, match, { ...stored, headers: pinned(stored.headers, pin) }, reply)
+  }
+
+  /** Bytes of header block and payload as they are sent. */
+  sizeOf({ headers, payload }: StoredMessage): number {
+    if (!this.isHeadersOnly) return headers.length + payload.length
+    return headersOnly(headers, payload.length).length
   }
 
   /** A status message: headers alone. */

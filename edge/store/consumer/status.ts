@@ -6,6 +6,8 @@ const status = (line: string): Buffer => Buffer.from(`NATS/1.0 ${line}\r\n\r\n`)
 export const noMessages = status('404 No Messages')
 export const requestsPending = status('408 Requests Pending')
 export const consumerDeleted = status('409 Consumer Deleted')
+export const pinIdMismatch = status('423 Nats-Pin-Id mismatch')
+export const requiredApiLevel = status('412 Required Api Level')
 export const pushBased = status('409 Consumer is push based')
 export const exceededMaxWaiting = status('409 Exceeded MaxWaiting')
 export const flowControlRequest = status('100 FlowControl Request')
@@ -29,6 +31,11 @@ export const messageTooLarge = (messages: number, bytes: number): Buffer =>
 export const batchCompleted = (messages: number, bytes: number): Buffer =>
   left('409 Batch Completed', messages, bytes)
 
+export const wrongPinId = (messages: number, bytes: number): Buffer =>
+  left('423 Nats-Wrong-Pin-Id', messages, bytes)
+export const serverShutdown = (messages: number, bytes: number): Buffer =>
+  left('409 Server Shutdown', messages, bytes)
+
 export function idleHeartbeat(consumerSeq: number, streamSeq: number, stalled: string): Buffer {
   const more = stalled === '' ? '' : `\r\nNats-Consumer-Stalled: ${stalled}`
   return status(
@@ -38,7 +45,15 @@ export function idleHeartbeat(consumerSeq: number, streamSeq: number, stalled: s
 
 /** The header block of a headers-only delivery: the stored one and the payload's size. */
 export function headersOnly(headers: Buffer, payloadBytes: number): Buffer {
-  const size = `Nats-Msg-Size: ${payloadBytes}\r\n\r\n`
-  if (headers.length === 0) return Buffer.from(`NATS/1.0\r\n${size}`)
-  return Buffer.concat([headers.subarray(0, headers.length - 2), Buffer.from(size)])
+  return withLine(headers, `Nats-Msg-Size: ${payloadBytes}`)
+}
+
+/** The header block of a delivery to the client that holds the pin. */
+export function pinned(headers: Buffer, id: string): Buffer {
+  return withLine(headers, `Nats-Pin-Id: ${id}`)
+}
+
+function withLine(headers: Buffer, line: string): Buffer {
+  if (headers.length === 0) return Buffer.from(`NATS/1.0\r\n${line}\r\n\r\n`)
+  return Buffer.concat([headers.subarray(0, headers.length - 2), Buffer.from(`${line}\r\n\r\n`)])
 }

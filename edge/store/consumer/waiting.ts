@@ -3,9 +3,15 @@
 //   add -> [ r1 r2 r3 … ] -> take: r1 gets a message and goes to the end, or leaves when it has
 //                            its batch; expired ones leave with 408, idle ones get a heartbeat
 //
-// (Reference 6.6; nats-server's wait queue behaves the same.)
+// With a priority policy the one at the head may have to let others go first (priority.ts), or
+// belongs to a client that does not hold the pin (pin.ts). Prioritized requests stand in order of
+// their priority, and go to the end of their own. (Reference 6.6, ADR-42.)
 
 import type { Match } from '../../../src/message.ts'
+import type { Delivery } from './outlet.ts'
+import type { Pin } from './pin.ts'
+import { type PriorityPolicy, isOverflowing, rankOf } from './priority.ts'
+import type { PullGroup } from './request.ts'
 import * as status from './status.ts'
 
 export interface Waiting {
@@ -22,22 +28,30 @@ export interface Waiting {
   /** When the next heartbeat is due; Infinity = none wanted. */
   heartbeatDueMs: number
   readonly noWait: boolean
+  readonly group: PullGroup | null
   /** The inbox's match: looked up once for a batch. */
   match: Match | null
 }
 
 /** What the queue tells the outside: status messages to requests. */
 export interface WaitingOwner {
+  readonly policy: PriorityPolicy
+  readonly pin: Pin
   /** Sends a header block to an inbox; returns 0 when nobody listens there. */
   tell(reply: string, headers: Buffer): number
   /** The heartbeat as of now. */
   heartbeat(): Buffer
 }
 
+/** What becomes of the request at the head. */
+type Verdict = 'serve' | 'pinned' | 'pass' | 'wrong pin'
+
 export class WaitingQueue {
   readonly #owner: WaitingOwner
   readonly #countMax: number
   #queue: Waiting[] = []
+  /** The request that a pin was made for, until a message has gone there. */
+  #pinned: Waiting | null = null
 
   constructor(owner: WaitingOwner, countMax: number) {
     this.#owner = owner
@@ -55,19 +69,29 @@ export class WaitingQueue {
   /** Messages all requests together still want. */
   get wanted(): number {
     let sum = 0
-    for (const request of this.#queue) sum += request.left
+    for (const request of this.#queue) sum += Math.max(1, request.left)
     return sum
   }
 
   add(request: Waiting): void {
-    this.#queue.push(request)
+    const queue = this.#queue
+    if (this.#owner.policy !== 'prioritized') {
+      queue.push(request)
+      return
+    }
+    const rank = rankOf(request.group)
+    let at = queue.length
+    while (at > 0 && rankOf((queue[at - 1] as Waiting).group) > rank) at--
+    queue.splice(at, 0, request)
   }
 
   /**
-   * The request that gets a message of `bytes`; null when nobody waits. Requests that cannot take
-   * it any more are told and dropped on the way.
+   * The request that gets this message; null when nobody does. Requests that cannot take it any
+   * more are told and dropped on the way.
    */
-  take(bytes: number, nowMs: number): Waiting | null {
+  take(delivery: Delivery, nowMs: number): Waiting | null {
+    const { policy } = this.#owner
+    let passed = 0
     for (;;) {
       const request = this.#queue[0]
       if (!request) return null
@@ -75,13 +99,40 @@ export class WaitingQueue {
         this.#drop(request, status.requestTimeout(request.left, request.bytesLeft))
         continue
       }
-      if (request.bytesLeft === 0 || bytes <= request.bytesLeft) return request
+      if (policy !== 'none') {
+        const verdict = this.#judge(policy, request, delivery)
+        if (verdict === 'wrong pin') {
+          this.#drop(request, status.wrongPinId(request.left, request.bytesLeft))
+          continue
+        }
+        if (verdict === 'pass') {
+          this.#toEnd()
+          if (++passed >= this.#queue.length) return null
+          continue
+        }
+        if (verdict === 'pinned') this.#pinned = request
+      }
+      if (request.bytesLeft <= 0 || delivery.size <= request.bytesLeft) return request
       this.#drop(request, status.messageTooLarge(request.left, request.bytesLeft))
     }
   }
 
+  #judge(policy: PriorityPolicy, { group }: Waiting, delivery: Delivery): Verdict {
+    if (policy === 'overflow') return isOverflowing(group, delivery) ? 'serve' : 'pass'
+    if (policy !== 'pinned_client') return 'serve'
+    const { pin } = this.#owner
+    const shown = group?.id ?? ''
+    if (pin.id !== '' && shown === pin.id) return 'serve'
+    if (shown !== '') return 'wrong pin'
+    if (pin.id !== '') return 'pass'
+    if (group === null || group.group === '') return 'serve'
+    group.id = pin.assign(group.group)
+    return 'pinned'
+  }
+
   /** The request at the head has had its message of `bytes`. */
   served(request: Waiting, bytes: number, nowMs: number): void {
+    this.#pinned = null
     request.had++
     request.left--
     if (request.bytesLeft > 0) {
@@ -91,9 +142,7 @@ export class WaitingQueue {
     }
     if (request.heartbeatMs > 0) request.heartbeatDueMs = nowMs + request.heartbeatMs
     if (request.left > 0) {
-      if (this.#queue.length === 1) return
-      this.#queue.shift()
-      this.#queue.push(request)
+      if (this.#queue.length > 1) this.#toEnd()
       return
     }
     this.#queue.shift()
@@ -106,6 +155,9 @@ export class WaitingQueue {
   lost(request: Waiting): void {
     const at = this.#queue.indexOf(request)
     if (at >= 0) this.#queue.splice(at, 1)
+    if (this.#pinned !== request) return
+    this.#pinned = null
+    this.#owner.pin.release()
   }
 
   /** Drops requests whose inbox nobody listens on. */
@@ -114,18 +166,18 @@ export class WaitingQueue {
   }
 
   /**
-   * Ends what has expired, sends due heartbeats and, when there is nothing more to deliver
-   * (`isDry`), ends the no_wait requests. Returns when to look again; Infinity = never.
+   * Ends what has expired, sends due heartbeats and, when nothing more can be delivered (`isEnd`),
+   * ends the no_wait requests. Returns when to look again; Infinity = never.
    */
-  check(nowMs: number, isDry: boolean): number {
+  check(nowMs: number, isEnd: boolean): number {
     let next = Number.POSITIVE_INFINITY
     for (const request of this.#queue.slice()) {
-      const isOver = nowMs >= request.expiresMs
-      if (isOver || (isDry && request.noWait && request.had > 0)) {
+      if (nowMs >= request.expiresMs) {
         this.#drop(request, status.requestTimeout(request.left, request.bytesLeft))
         continue
       }
-      if (isDry && request.noWait && request.expiresMs === Number.POSITIVE_INFINITY) {
+      const isOneShot = isEnd && request.noWait
+      if (isOneShot && (request.had > 0 || request.expiresMs === Number.POSITIVE_INFINITY)) {
         this.#drop(request, status.noMessages)
         continue
       }
@@ -141,11 +193,18 @@ export class WaitingQueue {
     return next
   }
 
-  /** Ends all of them with one status. */
-  release(headers: Buffer): void {
+  /** Ends all of them, each with its status. */
+  release(statusOf: (request: Waiting) => Buffer): void {
     const queue = this.#queue
     this.#queue = []
-    for (const request of queue) this.#owner.tell(request.reply, headers)
+    this.#pinned = null
+    for (const request of queue) this.#owner.tell(request.reply, statusOf(request))
+  }
+
+  /** The head lets the others go first. */
+  #toEnd(): void {
+    const request = this.#queue.shift()
+    if (request) this.add(request)
   }
 
   #drop(request: Waiting, headers: Buffer): void {
