@@ -2,7 +2,7 @@
 // not asked for has no header; what is unknown is answered plainly and says so.
 
 import { gzipSync } from 'node:zlib'
-import { snappyStream } from './snappy.ts'
+import { snappyStream } from '../wire/s2.ts'
 
 export type Encoding = 'plain' | 'gzip' | 'snappy' | 'identity'
 

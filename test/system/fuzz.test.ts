@@ -3,7 +3,7 @@
 import * as assert from 'uvu/assert'
 import { newSubscription, post } from '../../src/broker/post.ts'
 import type { LocalSink, Origin } from '../../src/message.ts'
-import { snappyStream } from '../../src/system/snappy.ts'
+import { snappyStream } from '../../src/wire/s2.ts'
 import { accountViews, serverViews } from '../../src/system/views.ts'
 import { fuzz, mutated, Random } from '../support/fuzz.ts'
 import { spec } from '../support/spec.ts'

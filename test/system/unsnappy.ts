@@ -1,6 +1,6 @@
 // Reads snappy's framing format; throws at whatever is wrong in it, checksums too.
 
-import { crc32c, masked } from '../../src/system/snappy.ts'
+import { crc32c, masked } from '../../src/wire/crc32c.ts'
 
 const identifier = 'ff060000734e61507059'
 
