@@ -261,6 +261,7 @@ export class Rooms {
       clock,
       turn,
       tables: sessionTables,
+      payloadBytesMax: () => server.options.max_payload,
     })
     this.#closers.add({
       close: async () => {

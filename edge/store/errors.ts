@@ -11,6 +11,7 @@ function row(code: number, err_code: number, description: string): ApiError {
 
 export const accountResourcesExceeded = row(400, 10002, 'resource limits exceeded for account')
 export const badRequest = row(400, 10003, 'bad request')
+export const deliverSubjectInvalid = row(400, 10015, 'deliver subject not valid')
 export const maximumConsumers = row(400, 10026, 'maximum consumers limit reached')
 export const clusterRequired = row(503, 10010, 'JetStream clustering support required')
 export const streamCreateFailed = (text: string): ApiError => row(500, 10049, text)
@@ -117,6 +118,8 @@ export const streamSealed = row(400, 10109, 'invalid operation on sealed stream'
 export const purgeFailed = (text: string): ApiError => row(500, 10110, text)
 export const rollupFailed = (text: string): ApiError => row(500, 10111, text)
 export const namePathSeparators = row(400, 10128, 'Stream name can not contain path separators')
+export const restoreNameInUse = row(400, 10130, 'stream name already in use, cannot restore')
+export const tooManyRequests = row(429, 10167, 'too many requests')
 export const replicasNegative = row(400, 10133, 'replicas count cannot be negative')
 export const ttlInvalid = row(400, 10165, 'invalid per-message TTL')
 export const ttlDisabled = row(400, 10166, 'per-message TTL is disabled')

@@ -43,6 +43,8 @@ export interface JetStreamParts {
   readonly log: Log
   readonly clock: Clock
   readonly turn: Turn
+  /** Of a message that a client may send; a restore takes no larger ones. */
+  readonly payloadBytesMax?: () => number
   /** Tables of other nouns in the same database, e.g. MQTT sessions. */
   readonly tables?: Tables
   /** Other bounds than those of a running server: a test's. */
@@ -58,6 +60,7 @@ interface Room {
 
 /** Kept free for emptying a store that has filled the disk. */
 const reserveBytes = 8 * 1024 * 1024
+const payloadBytesMaxDefault = 1024 * 1024
 /** Shares of the machine that the store may use when the config says nothing. */
 const memoryShareDefault = 0.25
 const fileShareDefault = 0.75
@@ -245,6 +248,7 @@ export class JetStream {
       inflight: this.#inflight,
       clock: this.#parts.clock,
       log: this.#parts.log,
+      payloadBytesMax: this.#parts.payloadBytesMax ?? (() => payloadBytesMaxDefault),
     })
     const api = new ApiServer(streams, dispatch, this.store.durable)
     const mapping =

@@ -63,6 +63,8 @@ export interface StreamConfig {
   readonly allow_batched?: boolean
   readonly metadata?: Readonly<Record<string, string>>
   readonly placement?: PlacementConfig
+  /** Nothing that a client sends or sees: what backup/marks.ts notes of a restored stream. */
+  readonly restore?: 'running' | 'done'
 }
 
 /** Accepted and echoed: a single server has no choice. */

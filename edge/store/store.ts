@@ -425,7 +425,8 @@ export class Store implements Participant {
     // Times of a mirror are its origin's.
     const newest = Number(
       db.value(`SELECT coalesce(max(t.last_time), 0) FROM stream_state t JOIN stream s
-        ON s.id = t.stream WHERE json_extract(s.config, '$.mirror') IS NULL`),
+        ON s.id = t.stream WHERE json_extract(s.config, '$.mirror') IS NULL
+          AND json_extract(s.config, '$.restore') IS NULL`),
     )
     this.time.start(String(jumps), Math.max(saved, newest))
   }

@@ -12,14 +12,11 @@ import { overlaps } from '../../src/subject/subject.ts'
 import { Acks } from './acks.ts'
 import { sameConfig, updatedConfig } from './api/config.ts'
 import { DirectGet } from './api/direct.ts'
-import {
-  type AccountUsage,
-  type ConsumerRoom,
-  isApiError,
-  type StreamAdmin,
-} from './api/request.ts'
+import { type AccountUsage, type ConsumerRoom, isApiError } from './api/request.ts'
 import { transformProblem } from './api/shaping.ts'
 import { type Fields, json, timeText } from './api/text.ts'
+import { Backups, type BackupStreams } from './backup/backups.ts'
+import { hiddenConfig, isHidden, keepMarks, restoredConfig } from './backup/marks.ts'
 import type { Inflight } from './batch/limits.ts'
 import { Capture } from './capture.ts'
 import {
@@ -68,6 +65,8 @@ export interface StreamsParts {
   readonly inflight: Inflight
   readonly clock: Clock
   readonly log: Log
+  /** Of a message that a client may send. */
+  readonly payloadBytesMax: () => number
 }
 
 /** A stream with what stands in front of it. */
@@ -81,7 +80,7 @@ interface Attached {
   mirrorDirect: DirectGet | null
 }
 
-export class Streams implements StreamAdmin {
+export class Streams implements BackupStreams {
   readonly account: Account
   readonly serverName: string
   readonly domain: string
@@ -95,8 +94,11 @@ export class Streams implements StreamAdmin {
   readonly #streams = new Map<string, Stream>()
   readonly #attached = new Map<string, Attached>()
   readonly #feeds: Feeds
+  /** Streams that are being restored, or taken away: they hold room all the same. */
+  readonly #hidden = new Set<Stream>()
   readonly #neighbours: Neighbours
   readonly quota: Quota
+  readonly backups: Backups
 
   constructor(parts: StreamsParts) {
     this.#parts = parts
@@ -129,6 +131,9 @@ export class Streams implements StreamAdmin {
       positions: stream => parts.store.positions(stream),
       onNear: mirror => this.#answerForOrigin(mirror),
     })
+    const { consumers, clock, log, payloadBytesMax } = parts
+    const { durable } = parts.store
+    this.backups = new Backups({ streams: this, consumers, durable, clock, log, payloadBytesMax })
   }
 
   get streams(): ReadonlyMap<string, Stream> {
@@ -137,7 +142,13 @@ export class Streams implements StreamAdmin {
 
   /** Attaches what the store holds. */
   start(): void {
-    for (const stream of this.#store.streamsOf(this.account.name)) this.#attach(stream)
+    for (const stream of this.#store.streamsOf(this.account.name)) {
+      if (!isHidden(stream.config)) this.#attach(stream)
+      else {
+        this.#hidden.add(stream)
+        this.backups.clear(stream)
+      }
+    }
   }
 
   /**
@@ -146,7 +157,8 @@ export class Streams implements StreamAdmin {
    */
   recheck(): void {
     this.#parts.resources.changed()
-    const there = new Set<Stream>(this.#store.streamsOf(this.account.name))
+    const all = [...this.#store.streamsOf(this.account.name)]
+    const there = new Set<Stream>(all.filter(({ config }) => !isHidden(config)))
     for (const [name, { stream }] of this.#attached) {
       if (there.has(stream)) continue
       this.#consumers.detach(stream)
@@ -161,6 +173,7 @@ export class Streams implements StreamAdmin {
 
   /** Stops capturing; the streams stay in the store. Idempotent. */
   close(): void {
+    this.backups.close()
     for (const name of [...this.#attached.keys()]) this.#detach(name)
   }
 
@@ -172,11 +185,8 @@ export class Streams implements StreamAdmin {
     const config = this.#inherited(wanted)
     const existing = this.#streams.get(config.name)
     if (existing) return sameConfig(existing.config, config) ? existing : streamNameInUse
-    const refused =
-      checkAgainst(config, this.#neighbours) ??
-      this.#refuses(config, undefined) ??
-      this.#overlapping(config, null) ??
-      refusesMapping(config)
+    if (this.backups.holds(config.name)) return streamNameInUse
+    const refused = this.#refusesNew(config)
     if (refused) return refused
     const stream = this.#store.create(this.account.name, config)
     if (isApiError(stream)) return stream
@@ -186,9 +196,55 @@ export class Streams implements StreamAdmin {
     return stream
   }
 
+  #refusesNew(config: StreamConfig): ApiError | null {
+    return (
+      checkAgainst(config, this.#neighbours) ??
+      this.#refuses(config, undefined) ??
+      this.#overlapping(config, null) ??
+      refusesMapping(config)
+    )
+  }
+
+  // ---- streams that are being restored
+
+  refuses(config: StreamConfig): ApiError | null {
+    return checkAgainst(config, this.#neighbours) ?? this.#refuses(config, undefined)
+  }
+
+  conceal(wanted: StreamConfig, firstSeq: number): Stream | ApiError {
+    const config = this.#inherited(wanted)
+    const refused = this.#refusesNew(config)
+    if (refused) return refused
+    const stream = this.#store.create(this.account.name, hiddenConfig(config, firstSeq))
+    if (isApiError(stream)) return stream
+    stream.gate = this.quota
+    this.#hidden.add(stream)
+    return stream
+  }
+
+  reveal(stream: Stream, wanted: StreamConfig): ApiError | null {
+    const config = restoredConfig(this.#inherited(wanted))
+    const refused = this.#refusesNew(config) ?? this.#store.update(stream, config)
+    if (refused) return refused
+    this.#hidden.delete(stream)
+    this.#attach(stream)
+    this.#parts.resources.changed()
+    this.#adviseAction('CREATED', 'create', config.name)
+    return null
+  }
+
+  discard(stream: Stream): ApiError | null {
+    const refused = this.#store.delete(stream)
+    if (refused) return refused
+    this.#hidden.delete(stream)
+    this.#parts.resources.changed()
+    return null
+  }
+
   update(stream: Stream, wanted: StreamConfig): ApiError | null {
-    const config = updatedConfig(stream.config, this.#inherited(wanted))
-    if (isApiError(config)) return config
+    const updated = updatedConfig(stream.config, this.#inherited(wanted))
+    if (isApiError(updated)) return updated
+    const config = keepMarks(stream.config, updated)
     const refused =
       checkAgainst(config, this.#neighbours) ??
       this.#refuses(config, stream) ??
@@ -258,6 +314,8 @@ export class Streams implements StreamAdmin {
       if (stream.config.storage !== storage) continue
       bytes += reservedBy(stream.config) || stream.bytes
     }
+    for (const { config, bytes: held } of this.#hidden)
+      if (config.storage === storage) bytes += held
     return bytes
   }
 
@@ -388,6 +446,7 @@ export class Streams implements StreamAdmin {
     attached.direct?.close()
     attached.mirrorDirect?.close()
     this.#feeds.detach(attached.stream)
+    this.backups.detached(attached.stream)
   }
 
   /** What no config check knows: this server, and what the streams reserve already. */

@@ -34,6 +34,8 @@ const noConsumers: ConsumerRoom = {
   wants: () => false,
   infos: () => [],
   directInfos: () => [],
+  copies: () => [],
+  adopt: () => null,
 }
 
 const emptyState = {
@@ -132,6 +134,7 @@ function newRoom() {
     domain: '',
     clock: realClock,
     log: silentLog,
+    payloadBytesMax: () => 1e6,
     limits: serverLimitsOf(jetstreamDefaults()),
     inflight: new Inflight(batchLimitsOf(jetstreamDefaults())),
     resources: new Resources(

@@ -3,6 +3,7 @@
 // waiting for the disk, auditing.
 
 import type { Account } from '../../../src/account/account.ts'
+import type { ConsumerCopy } from '../consumer/backup.ts'
 import type { ConsumerBounds, Quota } from '../quota.ts'
 import type { ApiError, Stream, StreamConfig } from '../shapes.ts'
 
@@ -69,6 +70,13 @@ export interface StreamAdmin extends JetStreamAccount {
   usage(): AccountUsage
   /** Now, by the clock messages are stamped with. */
   nowUs(): number
+  readonly backups: BackupVerbs
+}
+
+/** STREAM.SNAPSHOT and STREAM.RESTORE; implemented in backup/. */
+export interface BackupVerbs {
+  snapshot(request: ApiRequest<StreamAdmin>): ApiAnswer | Promise<ApiAnswer>
+  restore(request: ApiRequest<StreamAdmin>): ApiAnswer
 }
 
 export interface AccountUsage {
@@ -112,4 +120,13 @@ export interface ConsumerRoom {
   infos(stream: Stream): readonly Readonly<Record<string, unknown>>[]
   /** Those of mirrors and sources, which clients do not see. */
   directInfos(stream: Stream): readonly Readonly<Record<string, unknown>>[]
+  /** Those that clients see, as they are now, for the archive of a stream up to `seqMax`. */
+  copies(stream: Stream, seqMax: number): readonly ConsumerCopy[]
+  /** Makes a consumer out of its entry in an archive. */
+  adopt(
+    stream: Stream,
+    name: string,
+    entry: Readonly<Record<string, unknown>>,
+    bounds: ConsumerBounds,
+  ): ApiError | null
 }

@@ -8,8 +8,6 @@ import {
   namePathSeparators,
   notEmptyRequest,
   purgeFailed,
-  restoreFailed,
-  snapshotFailed,
   streamInvalidConfig,
   streamMismatch,
   streamNotFound,
@@ -83,12 +81,13 @@ export const streamRows: readonly ApiRow<StreamAdmin>[] = [
   {
     subject: 'STREAM.SNAPSHOT.*',
     type: 'stream_snapshot_response',
-    handle: () => snapshotFailed('this server does not make snapshots'),
+    handle: request => request.jetstream.backups.snapshot(request),
   },
   {
     subject: 'STREAM.RESTORE.*',
     type: 'stream_restore_response',
-    handle: () => restoreFailed('this server does not restore snapshots'),
+    handle: request => request.jetstream.backups.restore(request),
+    onError: { deliver_subject: '' },
   },
   {
     subject: 'STREAM.LEADER.STEPDOWN.*',

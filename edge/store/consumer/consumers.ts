@@ -9,7 +9,10 @@ import type { Log } from '../../../src/base/log.ts'
 import type { Turn } from '../../../src/base/turn.ts'
 import type { ApiRow, ConsumerRoom, JetStreamAccount } from '../api/request.ts'
 import type { Fields } from '../api/text.ts'
+import { streamNotFound } from '../errors.ts'
+import type { ConsumerBounds } from '../quota.ts'
 import type { ApiError, Stream, StreamConfig } from '../shapes.ts'
+import { adopt, type ConsumerCopy, copyOf } from './backup.ts'
 import { AccountDoors } from './doors.ts'
 import { ConsumerGroup } from './group.ts'
 import { byName, type ConsumerDirectory, consumerRows } from './handlers.ts'
@@ -125,6 +128,17 @@ export class Consumers implements ConsumerRoom, ConsumerDirectory {
     const nowUs = this.nowUs()
     const group = this.#groups.get(stream)
     return group ? byName(group.direct).map(consumer => infoFields(consumer, nowUs)) : []
+  }
+
+  copies(stream: Stream, seqMax: number): readonly ConsumerCopy[] {
+    const { clock } = this.#parts
+    const consumers = byName(this.#groups.get(stream)?.visible ?? [])
+    return consumers.map(consumer => copyOf(consumer, clock, this.nowUs(), seqMax))
+  }
+
+  adopt(stream: Stream, name: string, entry: Fields, bounds: ConsumerBounds): ApiError | null {
+    const group = this.#groups.get(stream)
+    return group ? adopt(group, name, entry, bounds) : streamNotFound
   }
 
   // ---- for the handlers

@@ -82,6 +82,8 @@ export class Cursor {
   resumeAt(deliveredSeq: number, skipUntil: number, startSeq: number): void {
     const end = Math.max(this.#stream.state().lastSeq, startSeq - 1)
     this.nextSeq = Math.min(deliveredSeq, end) + 1
+    this.#skip = []
+    this.#skipAt = 0
     if (skipUntil > 0) this.#startSkipping(skipUntil, deliveredSeq)
   }
 
