@@ -22,7 +22,9 @@ import * as errors from './errors.ts'
 import type { ConsumerGroup } from './group.ts'
 import type { ConsumerState } from './keeper.ts'
 import type { Pending } from './pending.ts'
-import { ackWaitMs } from './redelivery.ts'
+
+/** Nobody counts further. */
+const deliveriesMax = 1_000_000_000
 
 export interface ConsumerCopy {
   readonly name: string
@@ -42,12 +44,12 @@ export function copyOf(
   const nowMs = clock.monotonicMs()
   const waiting: number[] = []
   const givenUp: number[] = []
-  for (const entry of consumer.pending.entries()) {
-    if (entry.seq > seqMax) continue
-    const waitMs = ackWaitMs(config, entry.deliveries)
-    const agoMs = Number.isFinite(entry.dueMs) ? nowMs + waitMs - entry.dueMs : waitMs
-    const deliveredUs = nowUs - Math.max(0, Math.round(agoMs * 1000))
-    waiting.push(entry.seq, entry.consumerSeq, entry.deliveries, deliveredUs)
+  for (const seq of consumer.pending.waiting()) {
+    const entry = seq <= seqMax ? consumer.pending.get(seq) : undefined
+    if (!entry) continue
+    // Postponed by -NAK or +WPI, it may be ahead of us.
+    const agoUs = Math.max(0, Math.round((nowMs - entry.sentMs) * 1000))
+    waiting.push(seq, entry.consumerSeq, entry.deliveries, nowUs - agoUs)
   }
   for (const seq of consumer.pending.sequences()) {
     if (seq <= seqMax && consumer.pending.isExhausted(seq)) givenUp.push(seq)
@@ -124,16 +126,16 @@ export function adopt(
   if ('err_code' in config) return config
   const refused = checkConfig(config, stream.config, bounds)
   if (refused) return refused
-  const believed = believe(states, group.clock.monotonicMs(), group.nowUs(), d =>
-    ackWaitMs(config, d),
-  )
+  const believed = believe(states, group.clock.monotonicMs(), group.nowUs())
   if (believed === null) return errors.createFailed('state is invalid')
   const made = group.create(name, config, bounds.consumersMax)
   if ('err_code' in made) return made
   // It has not begun: which messages come first is worked out here.
   const { deliveredStreamSeq } = believed.state
   if (deliveredStreamSeq === 0 && config.deliver_policy === 'last_per_subject') return null
-  for (const waiting of believed.waiting) made.pending.add(waiting)
+  for (const { seq, consumerSeq, sentMs, deliveries } of believed.waiting) {
+    made.pending.add(seq, consumerSeq, sentMs, deliveries)
+  }
   for (const given of believed.givenUp) made.pending.exhaust(given)
   const { id, createdUs } = made
   made.restore({ id, name, createdUs, config, state: believed.state, chunks: [] })
@@ -142,12 +144,7 @@ export function adopt(
 }
 
 /** null: it is not what a consumer's state looks like. */
-function believe(
-  fields: Fields,
-  nowMs: number,
-  nowUs: number,
-  waitMs: (deliveries: number) => number,
-): Believed | null {
+function believe(fields: Fields, nowMs: number, nowUs: number): Believed | null {
   const delivered = sequences(fields.delivered)
   const floor = sequences(fields.ack_floor)
   const pending = fields.pending ?? {}
@@ -163,18 +160,16 @@ function believe(
     const [seq, consumerSeq] = [Number(key), isFields(value) ? Number(value.Sequence) : Number.NaN]
     if (!isCount(seq) || !isCount(consumerSeq)) return null
     if (!isHere(seq)) continue
-    const deliveries = 1 + countOf(redelivered[key])
     const agoMs = nowUs / 1000 - Number((value as Fields).Timestamp) / 1e6
-    const longMs = waitMs(deliveries)
-    const leftMs = Math.min(Math.max(0, longMs - agoMs), longMs) || 0
-    waiting.push({ seq, consumerSeq, deliveries, dueMs: nowMs + leftMs })
+    const sentMs = nowMs - (Math.max(0, agoMs) || 0)
+    waiting.push({ seq, consumerSeq, deliveries: deliveriesOf(redelivered[key]), sentMs })
   }
   const givenUp: Pending[] = []
   for (const [key, value] of Object.entries(redelivered)) {
     const seq = Number(key)
     if (!isCount(seq) || key in pending || seq > delivered.stream || seq === 0) continue
     if (givenUp.length >= ackPendingMax) return null
-    givenUp.push({ seq, consumerSeq: 0, deliveries: 1 + countOf(value), dueMs: 0 })
+    givenUp.push({ seq, consumerSeq: 0, deliveries: deliveriesOf(value), sentMs: 0 })
   }
   const state: ConsumerState = {
     deliveredConsumerSeq: delivered.consumer,
@@ -185,8 +180,8 @@ function believe(
     lastDeliveredUs: 0,
     lastAckedUs: 0,
   }
-  // In the order in which they fall due, which is what `pending` is quickest with.
-  waiting.sort((a, b) => a.dueMs - b.dueMs)
+  // In the order in which they were sent, as `pending` has them.
+  waiting.sort((a, b) => a.sentMs - b.sentMs)
   return { state, waiting, givenUp }
 }
 
@@ -196,8 +191,9 @@ function sequences(value: unknown): { consumer: number; stream: number } | null 
   return isCount(consumer) && isCount(stream) ? { consumer, stream } : null
 }
 
-function countOf(value: unknown): number {
-  return isCount(value) ? value : 0
+/** `value`: how often after the first time. */
+function deliveriesOf(value: unknown): number {
+  return 1 + (isCount(value) ? Math.min(value, deliveriesMax) : 0)
 }
 
 function isCount(value: unknown): value is number {

@@ -88,9 +88,10 @@ export class PendingMessages {
     return this.#exhausted.size > 0 && this.#exhausted.has(seq)
   }
 
-  /** A first delivery. */
-  add(seq: number, consumerSeq: number, sentMs: number): void {
-    this.#slots.insert(seq, consumerSeq, 1, sentMs)
+  /** A first delivery; out of a backup a later one. */
+  add(seq: number, consumerSeq: number, sentMs: number, deliveries = 1): void {
+    this.#slots.insert(seq, consumerSeq, deliveries, sentMs)
+    if (deliveries > 1) this.#redelivered++
     this.#touch(seq)
   }
 
