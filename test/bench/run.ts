@@ -8,6 +8,11 @@
 //   npm run bench -- latency             request and reply, p50 and p99
 //   npm run bench -- start               time until it is ready
 //   npm run bench -- store 256           acknowledged publishes a second, this depth only
+//   npm run bench -- consume             pull with acks, ordered consumer; --messages=200000
+//   npm run bench -- kv                  gets and puts of a key-value bucket
+//   npm run bench -- calm                who waits while the store is busy: purges, expiry …
+//   npm run bench -- written             bytes written to the disk for each byte stored
+//   npm run bench -- big                 a stream of 10 million messages; --messages=1000000
 //   npm run bench -- memory              idle, and with 100, 1,000 and 5,000 connections
 //   npm run bench -- soak                an hour's worth of comings and goings
 //   … --rounds=5 --ms=1000               more rounds, longer ones
@@ -21,7 +26,7 @@ import { compile } from './program.ts'
 
 const sizesDefault = [16, 128, 1024, 16_384]
 const fansDefault = ['1:0', '1:1', '1:4', '4:4']
-const depthsDefault = [1, 16, 256]
+const depthsDefault = [1, 16, 256, 4096]
 
 const routing: Readonly<Record<string, Shape>> = {
   wildcards: {
@@ -58,6 +63,16 @@ const parts: Readonly<Record<string, () => Promise<string[]>>> = {
       ms,
       main,
     }),
+  consume: async () =>
+    (await import('./consuming.ts')).consuming({
+      rounds,
+      messages: flag('messages', 200_000),
+      main,
+    }),
+  kv: async () => (await import('./bucket.ts')).bucket({ rounds, ms, main }),
+  calm: async () => (await import('./calm.ts')).calm({ messages: flag('messages', 100_000), main }),
+  written: async () => (await import('./written.ts')).written({ main }),
+  big: async () => (await import('./big.ts')).big({ messages: flag('messages', 10_000_000), main }),
   memory: async () => (await import('./memory.ts')).memory(main),
   soak: async () => (await import('./soak.ts')).soak(main),
 }

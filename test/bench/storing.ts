@@ -1,11 +1,9 @@
 // Acknowledged JetStream publishes a second: a nats-server that syncs always, one with its
 // default (an acknowledgement before the disk has it), and nats-edge, which always syncs.
 
-import { startEdge } from '../support/edge.ts'
-import { startHub } from '../support/hub.ts'
-import { natsServer, natsServerVersion } from '../support/peers.ts'
-import { measureAcked } from './acked.ts'
-import { median, pinned } from './process.ts'
+import { type AckedShape, measureAcked } from './acked.ts'
+import { median } from './process.ts'
+import { newestVersion, startStoring } from './servers.ts'
 
 export interface StoringOptions {
   readonly depths: readonly number[]
@@ -17,17 +15,23 @@ export interface StoringOptions {
 
 const payloadBytes = 128
 
+/** Of a nats-server that syncs always, and of one with its default, by messages in flight. */
+const goals: readonly { readonly from: number; readonly always: number; readonly lazy: number }[] =
+  [
+    { from: 4096, always: 10, lazy: 0.5 },
+    { from: 256, always: 10, lazy: 0 },
+    { from: 2, always: 1, lazy: 0 },
+    { from: 0, always: 0.8, lazy: 0 },
+  ]
+/** One more row: the publishes of the deepest, all with one reply subject. */
+const oneReplyFrom = 4096
+
 /** Returns the depths at which we are behind what we promise. */
 export async function storing(options: StoringOptions): Promise<string[]> {
-  const always = await startHub({
-    jetstream: true,
-    jetstreamConf: 'sync_interval: always',
-    wrap: pinned(),
-  })
-  const lazy = await startHub({ jetstream: true, wrap: pinned() })
-  const edge = await startEdge({ main: options.main, jetstream: true, wrap: pinned() })
+  const contest = await startStoring(options.main)
+  const { always, lazy, ours: edge } = contest
   try {
-    const version = natsServerVersion(natsServer('newest'))
+    const version = newestVersion()
     console.log(`acknowledged publishes/s of ${payloadBytes} B, nats-server ${version}, medians`)
     console.log(
       row('in flight', 'sync always', 'its default', 'nats-edge', 'to always', 'to default'),
@@ -38,28 +42,45 @@ export async function storing(options: StoringOptions): Promise<string[]> {
       for (const inFlight of [1, 16])
         await measureAcked(port, { payloadBytes, inFlight }, 2 * options.ms)
     }
-    for (const inFlight of options.depths) {
+    const rows = options.depths.map(inFlight => ({ payloadBytes, inFlight, hasOneReply: false }))
+    const deepest = rows.at(-1)
+    if (deepest && deepest.inFlight >= oneReplyFrom) rows.push({ ...deepest, hasOneReply: true })
+    for (const shape of rows) {
       const ports = [always.port, lazy.port, edge.port]
       const rates: [number[], number[], number[]] = [[], [], []]
       for (let round = 0; round < options.rounds; round++) {
         for (const [at, port] of ports.entries()) {
-          rates[at]?.push(await measureAcked(port, { payloadBytes, inFlight }, options.ms))
+          rates[at]?.push(await measureAcked(port, shape, options.ms))
         }
       }
-      const [theirs, unsynced, ours] = rates.map(median) as [number, number, number]
-      const ratio = ours / theirs
-      const goal = inFlight >= 256 ? 5 : 1
-      if (ratio < goal) behind.push(`${inFlight} in flight: ${ratio.toFixed(2)}, not ${goal}`)
-      const mark = ratio < goal ? ' <' : ''
-      const ratios = [ratio.toFixed(2) + mark, (ours / unsynced).toFixed(2)]
-      console.log(row(String(inFlight), ...[theirs, unsynced, ours].map(count), ...ratios))
+      const medians = rates.map(median) as [number, number, number]
+      behind.push(...judge(shape, medians))
     }
     return behind
   } finally {
-    await edge.stop()
-    await lazy.stop()
-    await always.stop()
+    await contest.stop()
   }
+}
+
+/** Prints a row; returns what is behind. */
+function judge(
+  { inFlight, hasOneReply }: AckedShape,
+  [theirs, unsynced, ours]: readonly [number, number, number],
+): string[] {
+  const goal = goals.find(({ from }) => inFlight >= from)
+  const behind: string[] = []
+  const ratios = [
+    ['always', ours / theirs, goal?.always ?? 0],
+    ['default', ours / unsynced, goal?.lazy ?? 0],
+  ] as const
+  const cells = ratios.map(([name, ratio, least]) => {
+    if (ratio >= least) return ratio.toFixed(2)
+    behind.push(`${inFlight} in flight: ${ratio.toFixed(2)} of ${name}, not ${least}`)
+    return `${ratio.toFixed(2)} <`
+  })
+  const label = hasOneReply ? 'one reply' : String(inFlight)
+  console.log(row(label, ...[theirs, unsynced, ours].map(count), ...cells))
+  return behind
 }
 
 function count(value: number): string {
