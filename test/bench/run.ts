@@ -11,7 +11,7 @@
 //   npm run bench -- consume             pull with acks, ordered consumer; --messages=200000
 //   npm run bench -- kv                  gets and puts of a key-value bucket
 //   npm run bench -- calm                who waits while the store is busy: purges, expiry …
-//   npm run bench -- written             bytes written to the disk for each byte stored
+//   npm run bench -- written             bytes written to files for each byte stored
 //   npm run bench -- big                 a stream of 10 million messages; --messages=1000000
 //   npm run bench -- memory              idle, and with 100, 1,000 and 5,000 connections
 //   npm run bench -- soak                an hour's worth of comings and goings

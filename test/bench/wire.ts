@@ -83,6 +83,10 @@ export class Wire {
     return JSON.parse(answer) as Record<string, unknown>
   }
 
+  get receivedBytes(): number {
+    return this.#socket.bytesRead
+  }
+
   close(): void {
     this.#isClosed = true
     this.#socket.destroy()
