@@ -160,7 +160,10 @@ export class AtomicBatches {
     const seq = stored.at(-1)
     const text = `${ackPrefix}${seq},"batch":${JSON.stringify(batch.id)},"count":${count}}`
     for (const { receipt } of batch.staged) {
-      if (receipt) acks.whenOnDisk('', receipt, name, text)
+      if (receipt === null) continue
+      acks.whenOnDisk('', receipt, name, text)
+      // Held since it was staged.
+      receipt.release()
     }
     if (storage === 'memory') acks.now(last.reply, text)
     else if (last.reply !== '') acks.whenOnDisk(last.reply, null, name, text)
