@@ -11,6 +11,7 @@ import {
   wrongLastMsgId,
   wrongLastSequence,
 } from './errors.ts'
+import { sourceHeaderNotAllowed, subjectSequenceMissing } from './publish-errors.ts'
 import { seqsMax } from './schema.ts'
 import type { ApiError, AppendOptions, NewMessage } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
@@ -42,12 +43,13 @@ export function expectationFailure(
     const asked = options.expectedLastSubjectSeqSubject ?? message.subject
     const last = lastSeqMatching(stream, asked)
     if (last !== options.expectedLastSubjectSeq) return wrongLastSequence(last)
-  }
+  } else if (options.expectedLastSubjectSeqSubject !== undefined) return subjectSequenceMissing
   if (options.expectedLastSeq !== undefined && options.expectedLastSeq !== stream.lastSeq) {
     return wrongLastSequence(stream.lastSeq)
   }
   const wrong = scheduleFailure(stream, message.subject, options, stream.time.wallUs())
   if (wrong !== undefined) return wrong
+  if (claimsSource(options)) return sourceHeaderNotAllowed
   const lastId = options.expectedLastMsgId
   if (lastId !== undefined && lastId !== '' && lastId !== stream.dedupe.lastId) {
     return wrongLastMsgId(stream.dedupe.lastId)
@@ -56,6 +58,11 @@ export function expectationFailure(
   const { allow_rollup_hdrs, deny_purge } = stream.config
   const mayRollUp = options.sourced === true || (allow_rollup_hdrs && !deny_purge)
   return mayRollUp ? undefined : rollupFailed('rollup not permitted')
+}
+
+/** A publisher's message that says it came from a source. */
+export function claimsSource({ hasSource, sourced, place }: AppendOptions): boolean {
+  return hasSource === true && sourced !== true && place === undefined
 }
 
 /** The highest sequence on the subjects that match, readable or not; 0: there is none. */

@@ -51,6 +51,9 @@ const takers: Readonly<Record<string, Take>> = {
   'Nats-Batch-Commit': (options, value) => {
     options.batchCommit ??= value
   },
+  'Nats-Stream-Source': options => {
+    options.hasSource = true
+  },
   'Nats-Required-Api-Level': (options, value) => {
     options.requiredApiLevel ??= value
   },

@@ -147,6 +147,8 @@ export interface AppendOptions {
   readonly batchSeq?: string
   readonly batchCommit?: string
   readonly requiredApiLevel?: string
+  /** The headers say that the message comes from a source. */
+  readonly hasSource?: true
   /** The message comes from a source, whose origin has checked it, or from the stream itself. */
   readonly sourced?: true
   /** Not the first of its batch: what holds for that one holds for all. */

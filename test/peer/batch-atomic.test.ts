@@ -206,6 +206,52 @@ spec('atomic batches beside nats-server', (it, hooks) => {
     await pair.converse('NU', batch('k7', ['nu.1', 'nu.2'], [rollup('all')]))
   })
 
+  it('holds messages with a time of their own', async () => {
+    await pair.create('T', {
+      allow_atomic: true,
+      allow_msg_ttl: true,
+      allow_msg_schedules: true,
+      allow_rollup_hdrs: true,
+    })
+    const ttl = (text: string): Fields => ({ 'Nats-TTL': text })
+    const at = '@at 2099-01-01T00:00:00Z'
+    const schedule = (target: string, pattern = at): Fields => ({
+      'Nats-Schedule': pattern,
+      'Nats-Schedule-Target': target,
+    })
+    const ends = (subject: string): Fields => ({
+      'Nats-Scheduler': subject,
+      'Nats-Schedule-Next': 'purge',
+    })
+    await pair.converse('T', [
+      ...batch('t1', ['t.1', 't.2'], [ttl('3600'), ttl('never')]),
+      ...batch('t2', ['t.1', 't.2'], [{}, ttl('soon')]),
+      ...batch('t3', ['t.1', 't.2'], [{}, ttl('0')]),
+      get('T', 1),
+      ...batch('t4', ['t.s', 't.2'], [schedule('t.to')]),
+      get('T', 3),
+      ...batch('t5', ['t.s', 't.2'], [schedule('other')]),
+      ...batch('t6', ['t.s', 't.2'], [schedule('t.to', 'soon')]),
+      ...batch('t7', ['t.s', 't.s'], [{}, schedule('t.to')]),
+      ...batch('t8', ['t.to', 't.2'], [ends('t.s'), ttl('60')]),
+      info('T'),
+      ...batch('t9', ['t.s', 't.to'], [schedule('t.to'), ends('t.s')]),
+      ...batch('t10', ['t.s', 't.to'], [{}, ends('t.s')]),
+      ...batch('t11', ['t.to'], [ends('t.2')]),
+      ...batch('t12', ['t.to'], [{ 'Nats-Scheduler': 't.s' }]),
+      info('T'),
+    ])
+    await pair.create('NT', { allow_atomic: true })
+    await pair.converse('NT', [
+      ...batch('t1', ['nt.1'], [ttl('60')]),
+      ...batch('t2', ['nt.1'], [ttl('soon')]),
+      ...batch('t3', ['nt.1'], [schedule('nt.2')]),
+      ...batch('t4', ['nt.1'], [{ 'Nats-Stream-Source': 'X 1 > >' }]),
+      ['nt.1', '', { 'Nats-Stream-Source': 'X 1 > >' }],
+      ['nt.1', '', { 'Nats-Expected-Last-Subject-Sequence-Subject': 'nt.2' }],
+    ])
+  })
+
   it('fits into the limits of the stream as a whole', async () => {
     const limits: Readonly<Record<string, Record<string, unknown>>> = {
       DN: { discard: 'new', max_msgs: 3 },

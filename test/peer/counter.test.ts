@@ -104,6 +104,9 @@ spec('counters beside nats-server', (it, hooks) => {
       ['r.1', '', by('1', { 'Nats-Expected-Last-Subject-Sequence': '0' })],
       ['r.1', '', by('1', { 'Nats-Expected-Last-Subject-Sequence-Subject': 'r.2' })],
       ['r.1', '', by('1', { 'Nats-Expected-Last-Msg-Id': 'a' })],
+      ['r.1', '', by('1', { 'Nats-TTL': '5' })],
+      ['r.1', '', by('1', { 'Nats-TTL': 'x' })],
+      ['r.1', '', by('1', { 'Nats-Stream-Source': 'x 1 > >' })],
       info('R'),
     ])
     await pair.create('OFF')

@@ -103,6 +103,11 @@ const areas: Readonly<Record<string, readonly Row[]>> = {
     ['S2 compression', 'no', 'peers fall back', leafs, 'greets with a nonce and its addresses, and again with the account'],
     ['gateways', 'no', 'a thing of data centres', 'packaging/features.test.ts', 'are refused with a reason'],
   ],
+  'Publishing into streams': [
+    ['counters, with sources that add up', 'yes', '', 'peer/counter.test.ts', 'adds up sources, whatever of them is lost'],
+    ['atomic batches', 'yes', '', 'peer/batch-atomic.test.ts', 'stores all messages with the commit'],
+    ['fast batches', 'differs', 'answers for what is on disk', 'peer/batch-fast.test.ts', 'answers every so many messages and at the end'],
+  ],
   Monitoring: [
     ['every endpoint of a node, with its parameters', 'yes', '', 'peer/monitor.test.ts', 'healthz?details=1'],
     ['HTTPS, with certificates renewed by reload', 'yes', '', 'peer/monitor-https.test.ts', 'shows the new certificate after a reload, and stays when there is none'],

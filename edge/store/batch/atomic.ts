@@ -173,8 +173,8 @@ export class AtomicBatches {
   }
 
   #checked({ staged }: AtomicBatch, isEnd: boolean): readonly Checked[] | ApiError {
-    const { stream, intake } = this.#parts
-    const check = new BatchCheck(stream)
+    const { stream, intake, clock } = this.#parts
+    const check = new BatchCheck(stream, clock.wallMs() * 1000)
     const checked: Checked[] = []
     for (const { message, options } of staged) {
       const plain = withoutLevel(message, options)
@@ -192,10 +192,12 @@ export class AtomicBatches {
     const { stream, intake } = this.#parts
     const stored: number[] = []
     for (const { message, options } of checked) {
-      const { msgId, rollup } = options
+      const { msgId, rollup, ttl, schedule } = options
       const kept: AppendOptions = {
         ...(msgId && { msgId }),
         ...(rollup && { rollup }),
+        ...(ttl !== undefined && { ttl }),
+        ...(schedule && { schedule }),
         ...(stored.length > 0 && { joined: true }),
       }
       const appended = intake.put(message, one => stream.append(one, kept))

@@ -14,17 +14,29 @@ import {
   rollupFailed,
   storeFailed,
   streamNotMatch,
+  ttlDisabled,
+  ttlInvalid,
   wrongLastSequence,
 } from '../errors.ts'
+import { claimsSource } from '../expect.ts'
 import {
   atomicDuplicateId,
   atomicUnsupportedHeader,
+  sourceHeaderNotAllowed,
   subjectSequenceMissing,
   wrongLastSequenceInBatch,
 } from '../publish-errors.ts'
 import { sizeOf } from '../retention.ts'
 import { seqsMax } from '../schema.ts'
-import type { ApiError, AppendOptions, NewMessage, Stream } from '../shapes.ts'
+import type {
+  ApiError,
+  AppendOptions,
+  NewMessage,
+  StoredMessage,
+  Stream,
+  StreamConfig,
+} from '../shapes.ts'
+import { rollupOf, scheduleFailure } from '../timed/check.ts'
 
 const headerBytesMax = 65_535
 
@@ -34,16 +46,20 @@ export class BatchCheck {
   readonly #lastSeq: number
   readonly #ids = new Set<string>()
   readonly #tallies = new Map<string, Tally>()
-  /** How many of the batch's messages are on a subject. */
-  readonly #written = new Map<string, number>()
+  /** The batch's own messages by subject: how many there are, and the last one. */
+  readonly #written = new Map<string, { count: number; last: NewMessage }>()
   /** What subjects and filters were found to end with. */
   readonly #lastSeqs = new Map<string, number>()
   #count = 0
   #bytes = 0
 
-  constructor(stream: Stream) {
+  readonly #nowUs: number
+
+  /** `nowUs`: by the wall clock, for schedules. */
+  constructor(stream: Stream, nowUs: number) {
     const { messages, lastSeq } = stream.state()
     this.#stream = stream
+    this.#nowUs = nowUs
     this.#messages = messages
     this.#lastSeq = lastSeq
   }
@@ -55,19 +71,37 @@ export class BatchCheck {
     if (message.headers.length > headerBytesMax) return headersTooLarge
     const wrong = incrementProblem(config, options, message.payload.length)
     if (wrong) return wrong
-    const { expectedStream, msgId } = options
+    const { expectedStream, msgId, ttl = 0 } = options
     if (expectedStream !== undefined && expectedStream !== config.name) return streamNotMatch
+    if (ttl !== 0 && !config.allow_msg_ttl) return ttlDisabled
+    if (Number.isNaN(ttl)) return ttlInvalid
     if (msgId) {
       if (this.#ids.has(msgId) || this.#stream.seqOfId(msgId) > 0) return atomicDuplicateId
       this.#ids.add(msgId)
     }
+    if (claimsSource(options)) return sourceHeaderNotAllowed
     const counted = config.allow_msg_counter ? this.#counted(message, options) : message
     if (isApiError(counted)) return counted
-    const failed = this.#expected(counted.subject, options) ?? this.#rolledUp(counted, options)
+    const { subject } = counted
+    const failed =
+      this.#expected(subject, options) ??
+      scheduleFailure(this, subject, options, this.#nowUs) ??
+      this.#rolledUp(counted, options)
     if (failed) return failed
-    this.#written.set(counted.subject, (this.#written.get(counted.subject) ?? 0) + 1)
+    const before = this.#written.get(subject)?.count ?? 0
+    this.#written.set(subject, { count: before + 1, last: counted })
     this.#count++
     return this.#discarded(counted, options) ?? counted
+  }
+
+  get config(): StreamConfig {
+    return this.#stream.config
+  }
+
+  /** As it will be when the next message is stored. */
+  newest(subject: string): StoredMessage | undefined {
+    const own = this.#written.get(subject)
+    return own ? { ...own.last, seq: 0, timeUs: 0 } : this.#stream.newest(subject)
   }
 
   /** Whether there is room for all of them together. */
@@ -106,7 +140,8 @@ export class BatchCheck {
     return last === expectedLastSubjectSeq ? null : wrongLastSequence(last)
   }
 
-  #rolledUp({ subject }: NewMessage, { rollup }: AppendOptions): ApiError | null {
+  #rolledUp({ subject }: NewMessage, options: AppendOptions): ApiError | null {
+    const rollup = rollupOf(options)
     if (rollup === undefined) return null
     const { allow_rollup_hdrs, deny_purge } = this.#stream.config
     if (!allow_rollup_hdrs || deny_purge) return rollupFailed('rollup not permitted')
@@ -132,9 +167,9 @@ export class BatchCheck {
     if (max_bytes > 0 && this.#stream.bytes + this.#bytes > max_bytes) {
       return storeFailed('maximum bytes exceeded')
     }
-    if (!discard_new_per_subject || options.rollup !== undefined) return null
+    if (!discard_new_per_subject || rollupOf(options) !== undefined) return null
     const there = this.#stream.subjects(subject, 0, 1)[0]?.[1] ?? 0
-    return there + (this.#written.get(subject) ?? 0) > max_msgs_per_subject
+    return there + (this.#written.get(subject)?.count ?? 0) > max_msgs_per_subject
       ? storeFailed('maximum messages per subject exceeded')
       : null
   }

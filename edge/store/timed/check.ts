@@ -33,9 +33,12 @@ export function ttlFailure(options: AppendOptions): ApiError | undefined {
   return Number.isNaN(options.ttl) && options.place === undefined ? ttlInvalid : undefined
 }
 
+/** A stream, or one as it will be within a batch. */
+type Scene = Pick<Stream, 'config' | 'newest'>
+
 /** Asked after what is expected of sequences. */
 export function scheduleFailure(
-  stream: Stream,
+  stream: Scene,
   subject: string,
   options: AppendOptions,
   nowUs: number,
@@ -80,7 +83,7 @@ function wrongSchedule(
 
 /** A publisher may end a schedule, and nothing else, in its name. */
 function wrongScheduler(
-  stream: Stream,
+  stream: Scene,
   subject: string,
   { scheduler, next }: ScheduleHeaders,
 ): ApiError | undefined {
