@@ -28,6 +28,8 @@ const noConsumers: ConsumerRoom = {
   wants: () => false,
   infos: () => [],
   directInfos: () => [],
+  copies: () => [],
+  adopt: () => null,
 }
 
 export interface Said {
@@ -58,6 +60,7 @@ export class PublishBench {
       log: silentLog,
       limits: serverLimitsOf(jetstreamDefaults()),
       inflight,
+      payloadBytesMax: () => 1e6,
       resources: new Resources(
         { memoryBytesMax: 1e9, fileBytesMax: 1e9 },
         () => 0,
