@@ -193,6 +193,8 @@ spec('feeds beside nats-server', it => {
         answers.push(...(await everything(nc, counts)))
         await ask(nc, ['own', 'published', { 'Nats-Msg-Id': 'own' }])
         await ask(nc, ['o.1.x', 'live'])
+        // Only a source may say that something comes from one.
+        answers.push(await ask(nc, ['own', 'mine', { 'Nats-Stream-Source': 'P 1 > > p.a' }]))
         answers.push(await ask(nc, [`${api}STREAM.MSG.DELETE.MIR`, { seq: 2 }]))
         answers.push(await ask(nc, [`${api}STREAM.PURGE.MIRF`]))
         const later = { MIR: 7, MIRF: 7, SRC: 2, SRCF: 3, SRCT: 5, AGAIN: 2 }
