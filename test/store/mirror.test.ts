@@ -211,6 +211,23 @@ spec('source', it => {
     await test.done()
   })
 
+  it('carries subjects and headers of any letters as they are', async () => {
+    const test = await TestStore.start()
+    const stream = test.stream({ name: 'S', subjects: [] })
+    const { source } = sourceOf(test, stream, { name: 'O', filter_subject: 'ö.>' })
+    source.start()
+    // The last bytes of these letters alone would end the line.
+    const subject = 'ö.\u010d\u010a'
+    const headers = Buffer.from('NATS/1.0\r\nA: \u010d\r\n\r\n')
+    assert.is(source.take({ subject, headers, payload: Buffer.from('1') }, delivery(7)), true)
+    await test.onDisk()
+    assert.is(
+      stream.get(1)?.headers.toString(),
+      `NATS/1.0\r\nA: \u010d\r\nNats-Stream-Source: O 7 ö.> > ${subject}\r\n\r\n`,
+    )
+    await test.done()
+  })
+
   it('remembers its position though its messages are gone', async () => {
     const test = await TestStore.start()
     const made = test.stream({ name: 'S', subjects: [] })

@@ -212,21 +212,42 @@ export interface Delivery {
  */
 export function readDelivery(reply: string): Delivery | null {
   if (!reply.startsWith('$JS.ACK.')) return null
-  const tokens = reply.split('.')
-  const at = tokens.length === 9 ? 3 : tokens.length >= 11 ? 5 : 0
-  if (at === 0) return null
-  const numbers = tokens.slice(at + 1, at + 6)
-  if (!numbers.every(text => /^\d{1,19}$/.test(text))) return null
-  const [deliveries = '', streamSeq = '', consumerSeq = '', ns = '', pending = ''] = numbers
-  return {
-    consumer: tokens[at] as string,
-    deliveries: Number(deliveries),
-    streamSeq: Number(streamSeq),
-    consumerSeq: Number(consumerSeq),
-    // Nanoseconds are not exact in a double: to microseconds before they become a number.
-    timeUs: Number(ns.slice(0, -3)),
-    pending: Number(pending),
+  let tokens = 1
+  for (let at = reply.indexOf('.'); at >= 0; at = reply.indexOf('.', at + 1)) {
+    starts[tokens & tokensMask] = at + 1
+    if (++tokens > tokensMask) break
   }
+  starts[tokens & tokensMask] = reply.length + 1
+  const consumer = tokens === 9 ? 3 : tokens >= 11 ? 5 : 0
+  if (consumer === 0) return null
+  const deliveries = numberOf(reply, consumer + 1, 0)
+  const streamSeq = numberOf(reply, consumer + 2, 0)
+  const consumerSeq = numberOf(reply, consumer + 3, 0)
+  // Nanoseconds are not exact in a double: to microseconds before they become a number.
+  const timeUs = numberOf(reply, consumer + 4, 3)
+  const pending = numberOf(reply, consumer + 5, 0)
+  if (deliveries < 0 || streamSeq < 0 || consumerSeq < 0 || timeUs < 0 || pending < 0) return null
+  const name = reply.slice(starts[consumer], (starts[consumer + 1] ?? 0) - 1)
+  return { consumer: name, deliveries, streamSeq, consumerSeq, timeUs, pending }
+}
+
+/** Where the tokens of the reply at hand begin, one more than there are. bench: feed. */
+const tokensMask = 15
+const starts = new Int32Array(tokensMask + 1)
+const numberDigitsMax = 19
+
+/** The token's number without its last digits; -1: it is none. */
+function numberOf(reply: string, token: number, cutDigits: number): number {
+  const from = starts[token] as number
+  const to = (starts[token + 1] as number) - 1
+  if (to <= from || to - from > numberDigitsMax) return -1
+  let value = 0
+  for (let at = from; at < to; at++) {
+    const digit = reply.charCodeAt(at) - 48
+    if (digit < 0 || digit > 9) return -1
+    if (at < to - cutDigits) value = value * 10 + digit
+  }
+  return value
 }
 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

@@ -109,7 +109,7 @@ export class Source implements FeedTarget {
     const { firstSeq, lastSeq } = stream.state()
     const from = Math.max(firstSeq, lastSeq + 1 - searchedMax)
     for (let seq = lastSeq; seq >= from; seq--) {
-      const line = sourceLine.exec(stream.get(seq)?.headers.toString('latin1') ?? '')
+      const line = sourceLine.exec(stream.get(seq)?.headers.toString() ?? '')
       if (!line || `${line[1]} ${line[3]}` !== this.name) continue
       if (line[4]) this.#positions.identify(this.name, line[4])
       return Number(line[2])
@@ -126,8 +126,10 @@ const sourceLine =
 /** What another stream's source, a batch or an expectation of that stream meant goes. */
 const dropped = /^Nats-(?:Stream-Source|(?:Expected|Batch)-[^:\r\n]*):[^\r\n]*\r\n/gim
 
+/** The line goes last. Subjects are text of any kind, the other lines bytes that stay as they are. */
 function sourced(headers: Buffer, line: string): Buffer {
-  if (headers.length === 0) return Buffer.from(`NATS/1.0\r\n${line}\r\n`, 'latin1')
+  if (headers.length === 0) return Buffer.from(`NATS/1.0\r\n${line}\r\n`)
   const kept = headers.toString('latin1').replace(dropped, '')
-  return Buffer.from(`${kept.slice(0, -2)}${line}\r\n`, 'latin1')
+  const others = Buffer.from(kept.slice(0, -2), 'latin1')
+  return Buffer.concat([others, Buffer.from(`${line}\r\n`)])
 }
