@@ -51,6 +51,20 @@ const storeRows: readonly Row[] = [
   ['refused_messages', 'store_refused_messages_total', 'counter', 'Messages without room.'],
 ]
 
+const backupRows: readonly Row[] = [
+  ['copies', 'store_backup_copies', 'gauge', 'Copies of the store that are kept.'],
+  ['successes', 'store_backups_total', 'counter', 'Copies made since the start.'],
+  ['failures', 'store_backup_failures_total', 'counter', 'Copies that could not be made.'],
+  [
+    'last_success_seconds',
+    'store_backup_last_success_timestamp_seconds',
+    'gauge',
+    'When the newest copy was made.',
+  ],
+  ['last_bytes', 'store_backup_last_bytes', 'gauge', 'Size of the newest copy.'],
+  ['last_duration_ms', 'store_backup_last_duration_ms', 'gauge', 'Time the last copy took.'],
+]
+
 const mqttRows: readonly Row[] = [
   ['sessions', 'mqtt_sessions', 'gauge', 'MQTT sessions.'],
   ['kept_sessions', 'mqtt_kept_sessions', 'gauge', 'MQTT sessions that outlive connections.'],
@@ -118,6 +132,7 @@ export function* roomFamilies(rooms: MeasuredRooms): Iterable<Family> {
   const view = (name: string) => fieldsOf(rooms.views.get(name)?.view())
   const store = view('store')
   yield* single(storeRows, store)
+  yield* single(backupRows, fieldsOf(store.backup))
   if (Array.isArray(store.problems)) {
     yield figure('gauge', 'store_problems', 'What is wrong with the store.', store.problems.length)
   }

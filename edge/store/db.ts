@@ -384,3 +384,50 @@ export function syncDirectory(dir: string): void {
     fs.closeSync(fd)
   }
 }
+
+/** Pages copied in one step, and after how many what was copied is synced. */
+const copyPages = 64
+const copySyncPages = 512
+
+const restCell = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * Copies a database that somebody else writes, as it is at this moment; returns its bytes. For a
+ * thread of its own: every step blocks, and it syncs. Leaves `spareBytes` of the disk free.
+ */
+export async function copyDatabase(from: string, to: string, spareBytes: number): Promise<number> {
+  const raw = new Database(from, { readonly: true, fileMustExist: true, timeout: busyMsMax })
+  let fd = -1
+  try {
+    raw.pragma(`cache_size=-${cacheKiB}`)
+    // One transaction from here to the end: steps of a copy go on where they were.
+    raw.exec('BEGIN')
+    raw.prepare('SELECT count(*) FROM sqlite_schema').get()
+    const pages = Number(raw.pragma('page_count', { simple: true }))
+    const bytes = pages * Number(raw.pragma('page_size', { simple: true }))
+    const { bavail, bsize } = fs.statfsSync(path.dirname(to))
+    if (bavail * bsize < bytes + spareBytes) {
+      throw new Error(`no room: ${bytes} bytes and ${spareBytes} to spare, ${bavail * bsize} free`)
+    }
+    let synced = pages
+    let begunMs = performance.now()
+    await raw.backup(to, {
+      progress: ({ remainingPages }) => {
+        if (fd < 0) fd = fs.openSync(to, 'r+')
+        if (synced - remainingPages < copySyncPages) return copyPages
+        // A little at a time, and a rest as long as the work was: the disk is the store's.
+        fs.fdatasyncSync(fd)
+        synced = remainingPages
+        Atomics.wait(restCell, 0, 0, performance.now() - begunMs)
+        begunMs = performance.now()
+        return copyPages
+      },
+    })
+    if (fd < 0) fd = fs.openSync(to, 'r+')
+    fs.fsyncSync(fd)
+    return bytes
+  } finally {
+    if (fd >= 0) fs.closeSync(fd)
+    raw.close()
+  }
+}

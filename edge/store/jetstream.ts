@@ -14,6 +14,7 @@ import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
 import type { Query } from '../../src/monitor/query.ts'
 import { accountRows } from './api/account-info.ts'
+import type { Copies } from './backup/copies.ts'
 import { Dispatch } from './api/dispatch.ts'
 import { messageRows } from './api/messages.ts'
 import type { ConsumerRoom, StreamAdmin } from './api/request.ts'
@@ -26,6 +27,7 @@ import { Consumers } from './consumer/consumers.ts'
 import { DomainMapping } from './mapping.ts'
 import type { JetStreamOptions } from './options.ts'
 import { Resources } from './resources.ts'
+import { fileName } from './salvage.ts'
 import type { Tables } from './schema.ts'
 import { type ServerLimits, serverLimitsOf } from './server-limits.ts'
 import type { Storage } from './shapes.ts'
@@ -75,6 +77,7 @@ export class JetStream {
   readonly #inflight: Inflight
   #consumers: Consumers | null = null
   #resources: Resources | null = null
+  #copies: Copies | null = null
   #dispatch: Dispatch<StreamAdmin> | null = null
 
   constructor(parts: JetStreamParts) {
@@ -129,6 +132,12 @@ export class JetStream {
     ])
     this.#dispatch = dispatch
     for (const account of this.#parts.accounts) this.enable(account)
+    if (options.backup !== null) {
+      const { Copies } = await import('./backup/copies.ts')
+      const from = join(this.storeDir, fileName)
+      this.#copies = new Copies({ options: options.backup, from, clock, log })
+      this.#copies.start()
+    }
     const tookMs = clock.monotonicMs() - startedMs
     log.debug(`Took ${tookMs.toFixed(1)}ms to start JetStream`)
   }
@@ -181,6 +190,7 @@ export class JetStream {
     consumers?.close()
     for (const { streams } of this.#rooms.values()) streams.close()
     this.#rooms.clear()
+    await this.#copies?.close()
     await this.store.close()
   }
 
@@ -200,7 +210,8 @@ export class JetStream {
   view(): object {
     let refused = this.#resources?.refused ?? 0
     for (const { streams } of this.#rooms.values()) refused += streams.quota.refused
-    return { ...this.store.view(), refused_messages: refused }
+    const backup = this.#copies?.view()
+    return { ...this.store.view(), refused_messages: refused, ...(backup && { backup }) }
   }
 
   /** `jetstream` of /varz. */

@@ -5,6 +5,7 @@
 import { checkConfig } from '../../src/server/check.ts'
 import { parseDurationMs } from '../../src/server/duration.ts'
 import type { Block, ConfNode, Report, Values } from '../../src/server/option.ts'
+import { backupBlock, verifyBackup } from './backup/copy-options.ts'
 
 /** null: each group of writes is synced before anybody hears of it. */
 type SyncInterval = number | null
@@ -102,6 +103,12 @@ export const jetstreamBlock = {
     aliases: ['sync'],
     read: readSyncInterval,
     about: '`always`, or how long an acknowledged message may be lost by a power cut.',
+  },
+  backup: {
+    type: 'block',
+    block: backupBlock,
+    verify: verifyBackup,
+    about: 'Whole copies of the store, made while it runs.',
   },
   key: { type: 'unsupported', aliases: ['ek', 'encryption_key'], about: 'Encrypt the disk.' },
   prev_key: {
