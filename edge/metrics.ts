@@ -49,6 +49,10 @@ const storeRows: readonly Row[] = [
     'Checkpoints that could not be completed.',
   ],
   ['refused_messages', 'store_refused_messages_total', 'counter', 'Messages without room.'],
+  ['ttl_messages', 'store_ttl_messages', 'gauge', 'Messages with a TTL.'],
+  ['expired_messages', 'store_expired_messages_total', 'counter', 'Messages whose TTL was over.'],
+  ['schedules', 'store_schedules', 'gauge', 'Message schedules.'],
+  ['scheduled_messages', 'store_scheduled_messages_total', 'counter', 'Messages they sent.'],
 ]
 
 const backupRows: readonly Row[] = [

@@ -33,10 +33,15 @@ export async function until(
   const endMs = Date.now() + msMax
   for (;;) {
     const { messages, last_seq } = await state(nc, name)
-    if (isDone(Number(messages), Number(last_seq))) return
+    if (isDone(Number(messages), Number(last_seq))) return onDisk(nc)
     if (Date.now() > endMs) throw new Error(`${name} holds ${messages} up to ${last_seq}`)
     await new Promise(resolve => setTimeout(resolve, 50))
   }
+}
+
+/** What was stored so far can be read: this is answered after it. */
+async function onDisk(nc: NatsConnection): Promise<void> {
+  await ask(nc, [`${api}STREAM.CREATE.BARRIER`, { name: 'BARRIER', subjects: ['BARRIER'] }])
 }
 
 /** All messages: `seq subject headers|payload`, times blotted out. */

@@ -2,8 +2,11 @@
 // expires and what is left, what schedules send. Everything is done to both; the answers, and what
 // the streams hold in the end, must be the same.
 
-import type { NatsConnection } from '@nats-io/transport-node'
+import { connect, type NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
+import { type Broker, startBroker } from '../store/broker.ts'
+import { scratch } from '../support/directory.ts'
+import { type Hub, startHub } from '../support/hub.ts'
 import { pairFor } from '../support/pair.ts'
 import { spec } from '../support/spec.ts'
 import { ask } from './jetstream-talk.ts'
@@ -187,6 +190,59 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     return heard
   },
 
+  async 'checks a batch before any of it is stored'(nc) {
+    await make(nc, 'B', { allow_msg_schedules: true, allow_msg_ttl: true, allow_atomic: true })
+    await make(nc, 'BNONE', { allow_atomic: true })
+    const target = { 'Nats-Schedule-Target': 'B.out' }
+    const far = { 'Nats-Schedule': '@at 2100-01-01T00:00:00Z', ...target }
+    const end = { 'Nats-Schedule-Next': 'purge', 'Nats-Scheduler': 'B.s' }
+    const batches: readonly (readonly (readonly [string, Readonly<Record<string, string>>])[])[] = [
+      [
+        ['B.a', ttl('5')],
+        ['B.b', ttl('x')],
+      ],
+      [['BNONE.a', ttl('5')]],
+      [['BNONE.a', ttl('x')]],
+      [['BNONE.a', { 'Nats-Schedule': 'bogus' }]],
+      [
+        ['B.a', {}],
+        ['B.s', { ...far, 'Nats-Schedule': 'bogus' }],
+      ],
+      [
+        ['B.s', {}],
+        ['B.s', far],
+      ],
+      [
+        ['B.s', far],
+        ['B.s', {}],
+      ],
+      [
+        ['B.t', far],
+        ['B.u', { ...end, 'Nats-Scheduler': 'B.t' }],
+      ],
+      [
+        ['B.v', {}],
+        ['B.w', { ...end, 'Nats-Scheduler': 'B.v' }],
+      ],
+      [
+        ['B.x', { ...ttl('1000'), ...far }],
+        ['B.y', ttl('never')],
+      ],
+      [['B.z', { 'Nats-Scheduler': 'B.x' }]],
+    ]
+    const answers: string[] = []
+    for (const [at, batch] of batches.entries()) {
+      for (const [i, [subject, headers]] of batch.entries()) {
+        const isLast = i === batch.length - 1
+        const own = { 'Nats-Batch-Id': `b${at}`, 'Nats-Batch-Sequence': `${i + 1}` }
+        const commit = isLast ? { 'Nats-Batch-Commit': '1' } : {}
+        const answer = await publish(nc, subject, { ...own, ...commit, ...headers })
+        answers.push(`${at} ${subject} ${answer}`)
+      }
+    }
+    return [answers, await contents(nc, 'B'), await contents(nc, 'BNONE')]
+  },
+
   async 'keeps work queues and limits as ever'(nc) {
     const config = { allow_msg_schedules: true, allow_msg_ttl: true }
     await make(nc, 'WQ', { ...config, retention: 'workqueue' })
@@ -205,6 +261,53 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     return found
   },
 }
+
+spec('messages with a time over a restart', (it, hooks) => {
+  let hub: Hub
+  let broker: Broker
+  const dir = scratch('timed')
+  hooks.before(async () => {
+    hub = await startHub({ version: 'newest', jetstream: true })
+    broker = await startBroker({}, dir)
+  })
+  hooks.after(async () => {
+    await broker.close()
+    await hub.stop()
+  })
+
+  const prepared = async (url: string) => {
+    const nc = await connect({ servers: url })
+    const config = { allow_msg_ttl: true, subject_delete_marker_ttl: 100 * secondNs }
+    await make(nc, 'R', { allow_msg_schedules: true, max_msgs_per_subject: 1, ...config })
+    await publish(nc, 'R.ttl', ttl('2'))
+    await publish(nc, 'R.forever', ttl('never'))
+    const target = { 'Nats-Schedule-Target': 'R.out' }
+    await publish(nc, 'R.once', { 'Nats-Schedule': at(2000), ...target }, 'once')
+    const often = { 'Nats-Schedule': '@hourly', ...target }
+    await publish(nc, 'R.often', { ...often, 'Nats-Schedule-Target': 'R.often.out' }, 'often')
+    await publish(nc, 'R.late', { 'Nats-Schedule': '@at 2100-01-01T00:00:00Z', ...target })
+    await nc.close()
+  }
+  const found = async (url: string) => {
+    const nc = await connect({ servers: url })
+    // One marker, one message.
+    await until(nc, 'R', (messages, lastSeq) => messages === 5 && lastSeq === 7)
+    await sleep(500)
+    const held = (await contents(nc, 'R')).map(text => text.replace(/^\d+ /, '')).sort()
+    await nc.close()
+    return held
+  }
+
+  it('what became due meanwhile is done once', async () => {
+    await Promise.all([prepared(hub.url), prepared(broker.url)])
+    await Promise.all([hub.stop(), broker.close()])
+    await sleep(2500)
+    await hub.restart()
+    broker = await startBroker({}, dir)
+    const [theirs, ours] = await Promise.all([found(hub.url), found(broker.url)])
+    assert.equal(ours, theirs)
+  })
+})
 
 spec('messages with a time beside nats-server 2.15', (it, hooks) => {
   const pair = pairFor(hooks, 'newest')

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../../src/base/clock.ts'
 
-const stepsMax = 512
+const stepsMax = 256
 const sliceMsMax = 4
 /** The clock is looked at after so many steps. */
 const stepsUnwatched = 16

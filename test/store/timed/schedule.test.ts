@@ -295,6 +295,28 @@ spec('schedules on disk', it => {
     await test.done()
   })
 
+  it('of a restored stream wait until it is there, and go on from its own time', async () => {
+    const test = await TestStore.start({}, new FakeClock(startMs))
+    const stream = open(test, scheduling())
+    const { outlet } = stream
+    stream.outlet = null
+    const placed = (seq: number, agoMs: number) => ({
+      place: { seq, timeUs: (startMs - agoMs) * 1000 },
+    })
+    publish(stream, 'S.past', at(startMs - minuteMs), 'past', placed(3, hourMs))
+    publish(stream, 'S.often', schedule('@every 1m'), 'often', placed(5, 50 * secondMs))
+    publish(stream, 'S.ended', at(startMs + secondMs), 'ended', placed(7, 40 * secondMs))
+    publish(stream, 'S.ended', {}, 'plain', placed(9, 30 * secondMs))
+    await pass(test, 5 * secondMs)
+    assert.is(stream.state().lastSeq, 9)
+    stream.outlet = outlet
+    await pass(test, secondMs)
+    await pass(test, 4 * secondMs)
+    await pass(test, secondMs)
+    assert.equal(payloads(stream, 'S.out'), ['past', 'often'])
+    await test.done()
+  })
+
   it('are found in messages from before they were allowed', async () => {
     const test = await TestStore.start({}, new FakeClock(startMs))
     const stream = open(test, scheduling({ allow_msg_schedules: false }))
