@@ -51,7 +51,8 @@ const rules: readonly (readonly [string, string])[] = [
   ],
   [
     'S8: position of a source without a stream',
-    `SELECT stream FROM source_position WHERE stream NOT IN (SELECT id FROM stream)`,
+    `SELECT stream FROM source_position WHERE stream NOT IN (SELECT id FROM stream)
+       UNION SELECT stream FROM source_identity WHERE stream NOT IN (SELECT id FROM stream)`,
   ],
 ]
 

@@ -3,6 +3,7 @@
 
 import * as assert from 'uvu/assert'
 import { Intake } from '../../edge/store/intake.ts'
+import { LeftOut } from '../../edge/store/source/left-out.ts'
 import { insufficientStorage } from '../../edge/store/errors.ts'
 import type { ConsumerRoom } from '../../edge/store/api/request.ts'
 import type { StreamSourceConfig } from '../../edge/store/shapes.ts'
@@ -12,6 +13,8 @@ import type { Delivery } from '../../edge/store/source/request.ts'
 import { Source } from '../../edge/store/source/source.ts'
 import type { StoreStream } from '../../edge/store/stream.ts'
 import { Account } from '../../src/account/account.ts'
+import { FakeClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
 import { spec } from '../support/spec.ts'
 import { put, streamConfig, TestStore } from './support.ts'
 
@@ -29,7 +32,7 @@ function message(text: string, headers = '', subject = 'o.a') {
 
 function partsOf(test: TestStore, stream: StoreStream, source: StreamSourceConfig) {
   const intake = new Intake(new Account('$G'), test.store.durable, stream, consumers)
-  return { stream, source, intake }
+  return { stream, source, intake, leftOut: new LeftOut(silentLog, new FakeClock(), 'test') }
 }
 
 function mirrorOf(test: TestStore, source: StreamSourceConfig = { name: 'O' }, config = {}) {

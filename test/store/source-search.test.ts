@@ -3,9 +3,12 @@
 import * as assert from 'uvu/assert'
 import type { ConsumerRoom } from '../../edge/store/api/request.ts'
 import { Intake } from '../../edge/store/intake.ts'
+import { LeftOut } from '../../edge/store/source/left-out.ts'
 import type { Delivery } from '../../edge/store/source/request.ts'
 import { Source } from '../../edge/store/source/source.ts'
 import { Account } from '../../src/account/account.ts'
+import { FakeClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
 import { spec } from '../support/spec.ts'
 import { none, put, TestStore } from './support.ts'
 
@@ -19,7 +22,8 @@ async function sourceOf(test: TestStore, header: string) {
   const positions = test.store.positions(stream)
   positions.load()
   const intake = new Intake(new Account('$G'), test.store.durable, stream, consumers)
-  const parts = { stream, source: { name: 'O' }, intake }
+  const leftOut = new LeftOut(silentLog, new FakeClock(), 'test')
+  const parts = { stream, source: { name: 'O' }, intake, leftOut }
   let reads = 0
   const { get } = stream
   stream.get = seq => {

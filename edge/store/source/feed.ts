@@ -217,6 +217,13 @@ export class Feed implements LocalSink {
     this.#failed(isProbing)
   }
 
+  /** A limit was reached: soon there may be room again, and nobody is in trouble. */
+  #full(): void {
+    const { log, label } = this.#parts
+    if (log.debugOn) log.debug(`JetStream ${label}: message not stored, asking again`)
+    this.#wait(retryMs)
+  }
+
   #ask(form: Form = this.source.consumer ? 'reset' : 'new'): void {
     const { account, clock, durable, kind, source, asker, target } = this.#parts
     if (durable.sick) return this.#wait(unheardMs)
@@ -325,7 +332,7 @@ export class Feed implements LocalSink {
     this.lag = Math.max(0, delivery.pending - 1)
     if (delivery.pending === 0) this.lag = 0
     if (target.take({ subject: message.subject, headers, payload }, delivery)) this.#fails = 0
-    else this.#again('message not stored')
+    else this.#full()
   }
 
   /** A heartbeat, or the origin asks whether we keep up. */

@@ -9,6 +9,7 @@ import type { Intake } from '../intake.ts'
 import type { Durable, Stream, StreamSourceConfig } from '../shapes.ts'
 import { indexName } from './config.ts'
 import { Feed, type FeedTarget } from './feed.ts'
+import { LeftOut } from './left-out.ts'
 import { Mirror } from './mirror.ts'
 import type { Positions } from './positions.ts'
 import { type Asker, consumerName, type FeedKind } from './request.ts'
@@ -94,7 +95,8 @@ export class Feeds {
     const fed = this.#fed.get(stream) ?? this.#made(stream, intake)
     const gone: Feed[] = []
     if (mirror && !fed.mirror) {
-      const target = new Mirror({ stream, source: mirror, intake }, () => {
+      const leftOut = this.#leftOut(stream, 'M', mirror)
+      const target = new Mirror({ stream, source: mirror, intake, leftOut }, () => {
         this.#parts.onNear(stream)
       })
       fed.mirror = this.#started(stream, 'M', mirror, target)
@@ -119,9 +121,21 @@ export class Feeds {
         known.rename(consumerName('S', this.#asker(stream), source, sources))
         continue
       }
-      const target = new Source({ stream, source, intake }, fed.positions)
+      const leftOut = this.#leftOut(stream, 'S', source)
+      const target = new Source({ stream, source, intake, leftOut }, fed.positions)
       fed.sources.set(name, this.#started(stream, 'S', source, target))
     }
+  }
+
+  #leftOut(stream: Stream, kind: FeedKind, source: StreamSourceConfig): LeftOut {
+    const { log, clock } = this.#parts
+    return new LeftOut(log, clock, this.#label(stream, kind, source))
+  }
+
+  /** For the log. */
+  #label(stream: Stream, kind: FeedKind, source: StreamSourceConfig): string {
+    const what = kind === 'M' ? 'mirror of' : 'source'
+    return `stream '${stream.account} > ${stream.config.name}' ${what} '${source.name}'`
   }
 
   #asker(stream: Stream): Asker {
@@ -139,8 +153,7 @@ export class Feeds {
 
   #started(stream: Stream, kind: FeedKind, source: StreamSourceConfig, target: FeedTarget): Feed {
     const { account, durable, clock, log } = this.#parts
-    const what = kind === 'M' ? 'mirror of' : 'source'
-    const label = `stream '${account.name} > ${stream.config.name}' ${what} '${source.name}'`
+    const label = this.#label(stream, kind, source)
     const asker = this.#asker(stream)
     const consumer = consumerName(kind, asker, source, stream.config.sources ?? [])
     const common = { account, durable, clock, log }

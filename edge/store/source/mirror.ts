@@ -4,18 +4,19 @@
 
 import type { SubjectTransform } from '../../../src/subject/transform.ts'
 import { transformOf } from '../api/shaping.ts'
-import { headersTooLarge, messageTooLarge } from '../errors.ts'
 import type { Intake } from '../intake.ts'
 import { publishOptions } from '../publish-headers.ts'
 import { seqsMax } from '../schema.ts'
-import type { ApiError, NewMessage, Stream, StreamSourceConfig } from '../shapes.ts'
+import type { NewMessage, Stream, StreamSourceConfig } from '../shapes.ts'
 import type { FeedTarget } from './feed.ts'
+import { isForGood, type LeftOut } from './left-out.ts'
 import type { Delivery, Start } from './request.ts'
 
 export interface TargetParts {
   readonly stream: Stream
   readonly source: StreamSourceConfig
   readonly intake: Intake
+  readonly leftOut: LeftOut
 }
 
 /** With fewer messages to come than these the mirror answers in its origin's place. */
@@ -76,6 +77,7 @@ export class Mirror implements FeedTarget {
     )
     if (appended.is === 'refused') {
       if (!isForGood(appended.error)) return false
+      this.#parts.leftOut.note(streamSeq, appended.error)
       stream.skipTo(streamSeq)
     }
     this.#lastSeq = streamSeq
@@ -113,9 +115,4 @@ function mirrored(headers: Buffer): Buffer {
   if (headers.indexOf('Nats-Expected-') < 0 && headers.indexOf('Nats-Batch-') < 0) return headers
   const kept = headers.toString('latin1').replace(dropped, '')
   return Buffer.from(kept, 'latin1')
-}
-
-/** Will never be stored, however often it is tried. */
-export function isForGood(error: ApiError): boolean {
-  return error === messageTooLarge || error === headersTooLarge
 }

@@ -9,7 +9,8 @@ import { seqsMax } from '../schema.ts'
 import type { AppendOptions, NewMessage } from '../shapes.ts'
 import { indexName } from './config.ts'
 import type { FeedTarget } from './feed.ts'
-import { isForGood, mapped, type TargetParts, transformsOf } from './mirror.ts'
+import { isForGood } from './left-out.ts'
+import { mapped, type TargetParts, transformsOf } from './mirror.ts'
 import type { Positions } from './positions.ts'
 import type { Delivery, Start } from './request.ts'
 
@@ -82,7 +83,10 @@ export class Source implements FeedTarget {
     const subject = mapped(message.subject, this.#transforms)
     const sent = { subject, headers, payload: message.payload }
     const appended = intake.append(sent, this.#options(headers))
-    if (appended.is === 'refused' && !isForGood(appended.error)) return false
+    if (appended.is === 'refused') {
+      if (!isForGood(appended.error)) return false
+      this.#parts.leftOut.note(streamSeq, appended.error)
+    }
     this.#lastSeq = streamSeq
     this.#positions.set(this.name, streamSeq)
     return true
