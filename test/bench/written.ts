@@ -29,14 +29,14 @@ const cases: readonly Case[] = [
   {
     name: '128 B, 256 in flight',
     inFlight: 256,
-    messages: 200_000,
+    messages: 50_000,
     payloadBytes: 128,
     subjects: 10,
   },
   {
     name: '4 KiB, 256 in flight',
     inFlight: 256,
-    messages: 10_000,
+    messages: 4_000,
     payloadBytes: 4096,
     subjects: 10,
   },
@@ -80,7 +80,7 @@ async function measure({ port, pid, storeDir }: StoringContender, one: Case) {
     const before = writtenBytes(pid) - wire.receivedBytes
     const subject = (at: number): string => `W.${digits(at % one.subjects, 2)}`
     const reply = (at: number): string => `${inbox}.${digits(at, 5)}`
-    const batches = publishes(2000, one.payloadBytes, subject, reply)
+    const batches = publishes(1000, one.payloadBytes, subject, reply)
     const load = { batches, inFlight: one.inFlight }
     await publishFor(wire, load, { ms: msMax, count: one.messages })
     await rest()

@@ -15,6 +15,8 @@ export interface Cuts {
   /** This process, and how many there are: each takes every so-many-th cut. */
   readonly worker: number
   readonly workers: number
+  /** Then it stops. */
+  readonly failuresMax: number
 }
 
 export interface Found {
@@ -26,7 +28,6 @@ export interface Found {
   readonly checkpoints: number
 }
 
-const failuresMax = 5
 /** What a checkpoint leaves at the start of the WAL. */
 const clearedHeader = Buffer.alloc(32)
 
@@ -41,7 +42,7 @@ async function tryCuts(
   dir: string,
   left: string,
   operations: readonly Operation[],
-  { count, seed, worker, workers }: Cuts,
+  { count, seed, worker, workers, failuresMax }: Cuts,
 ): Promise<Found> {
   const disk = new Disk(dir)
   const promises = new Promises()

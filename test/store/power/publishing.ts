@@ -2,7 +2,7 @@
 // deleted and made again.
 
 import type { Stream } from '../../../edge/store/shapes.ts'
-import { bodyOf, isRollup, nameOf, subjectOf } from './message.ts'
+import { batchCount, bodyOf, isRollup, nameOf, publishOf, subjectOf } from './message.ts'
 import type { Dice, Tell } from './tell.ts'
 import type { World } from './world.ts'
 
@@ -18,7 +18,9 @@ export const configs: readonly (Readonly<Record<string, unknown>> & { name: stri
   { name: 'K', subjects: ['K.>'], max_msgs_per_subject: 5, allow_rollup_hdrs: true },
   { name: 'L', subjects: ['L.>'], max_bytes: 20_000 },
   { name: 'M', subjects: ['M.>'], storage: 'memory', max_bytes: 20_000 },
+  { name: 'N', subjects: ['N.>'], allow_msg_counter: true, max_msgs_per_subject: 20 },
   { name: 'R', mirror: { name: 'A' }, max_msgs: 100 },
+  { name: 'T', subjects: ['T.>'], allow_atomic: true, allow_msg_ttl: true, max_msgs: 90 },
   { name: 'W', subjects: ['W.>'], retention: 'workqueue' },
 ]
 
@@ -48,7 +50,9 @@ export class Publishing {
 
   round(at: number): void {
     const dice = this.#dice
-    for (const life of ['A', 'B', 'E', 'I', 'K', 'L', 'M', 'W']) this.#publish(life, dice.next(7))
+    for (const life of ['A', 'B', 'E', 'I', 'K', 'L', 'M', 'N', 'W'])
+      this.#publish(life, dice.next(7))
+    for (let i = dice.next(3); i > 0; i--) this.#batch()
     this.#mirrored(1 + dice.next(8))
     if (this.#isAlive) this.#publish(`D#${this.#life}`, 1 + dice.next(8))
     const some = this.#stream('ABCEL'[dice.next(5)] ?? 'A')
@@ -64,7 +68,7 @@ export class Publishing {
       const seq = this.#stream(name).state().lastSeq + 1
       const subject = subjectOf(life, seq)
       if (isRollup(life, seq)) this.#begin(life, subject, seq - 1, 0)
-      const { headers, payload } = bodyOf(life, seq)
+      const { headers, payload } = publishOf(life, seq)
       this.#world.ask(subject, payload, headers.length > 0 ? headers : null, text => {
         const answer = JSON.parse(text) as { seq?: number }
         if (answer.seq !== seq) throw new Error(`${life} ${seq}: ${text}`)
@@ -75,6 +79,22 @@ export class Publishing {
     if (name !== 'A' || count === 0) return
     const stream = this.#stream('A')
     this.#world.store.positions(stream).set('O', stream.state().lastSeq)
+  }
+
+  /** All of it is stored, or nothing. */
+  #batch(): void {
+    const from = this.#stream('T').state().lastSeq + 1
+    const last = from + batchCount - 1
+    for (let seq = from; seq < last; seq++) {
+      const { headers, payload } = bodyOf('T', seq)
+      this.#world.say(subjectOf('T', seq), payload, headers)
+    }
+    const { headers, payload } = bodyOf('T', last)
+    this.#world.ask(subjectOf('T', last), payload, headers, text => {
+      const answer = JSON.parse(text) as { seq?: number; count?: number }
+      if (answer.seq !== last || answer.count !== batchCount) throw new Error(`T ${last}: ${text}`)
+      for (let seq = from; seq <= last; seq++) this.#tell.soon(`A T ${seq}`)
+    })
   }
 
   /** As a mirror's feed does, with sequences that the origin no longer has. */

@@ -32,13 +32,51 @@ export const tracedCalls = [
   'sync_file_range',
 ]
 
+const lineFeed = 10
+const quote = 0x22
+const longBytesMin = 600
+
 /** Calls that would change a store file in a way this reader does not know: it then refuses. */
 const unknown = new Set(['writev', 'pwritev', 'truncate', 'fallocate', 'sync_file_range'])
 
 export function readRecording(log: string, dir: string, events: string): Operation[] {
   const reader = new Reader(dir, events)
-  for (const line of fs.readFileSync(log, 'latin1').split('\n')) reader.line(line)
+  const bytes = fs.readFileSync(log)
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(lineFeed, start)
+    if (end < 0) break
+    readLine(reader, bytes, start, end)
+    start = end + 1
+  }
   return reader.operations
+}
+
+/** Most of a log is what was written: that is not made a string first. */
+function readLine(reader: Reader, bytes: Buffer, start: number, end: number): void {
+  if (end - start < longBytesMin) return reader.line(bytes.latin1Slice(start, end), null)
+  const from = bytes.indexOf(quote, start) + 1
+  const to = bytes.indexOf(quote, from)
+  const text = bytes.latin1Slice(start, from) + bytes.latin1Slice(to, end)
+  reader.line(text, decoded(bytes, from, to))
+}
+
+/** `\x41\x42` between two places of the log. */
+function decoded(bytes: Buffer, from: number, to: number): Buffer {
+  const data = Buffer.allocUnsafe((to - from) / 4)
+  for (let at = from, i = 0; at < to; at += 4, i++) {
+    data[i] = (digitOf(bytes[at + 2] ?? 0) << 4) | digitOf(bytes[at + 3] ?? 0)
+  }
+  return data
+}
+
+/** Of a digit or a small letter. */
+const digitOf = (byte: number): number => (byte < 0x3a ? byte - 0x30 : byte - 0x57)
+
+/** A call, until it returns. */
+interface Begun {
+  readonly text: string
+  readonly call: number
+  readonly data: Buffer | null
 }
 
 class Reader {
@@ -46,7 +84,7 @@ class Reader {
   readonly #dir: string
   readonly #events: string
   readonly #files = new Map<number, { readonly file: string; at: number }>()
-  readonly #unfinished = new Map<string, { readonly text: string; readonly call: number }>()
+  readonly #unfinished = new Map<string, Begun>()
   #calls = 0
 
   constructor(dir: string, events: string) {
@@ -54,7 +92,8 @@ class Reader {
     this.#events = events
   }
 
-  line(line: string): void {
+  /** `data`: the first string of the call, where that is long; the line then has `""`. */
+  line(line: string, data: Buffer | null): void {
     const parts = /^(\d+) +(.*)$/.exec(line)
     if (!parts) return
     const [, pid = '', text = ''] = parts
@@ -63,7 +102,7 @@ class Reader {
     if (resumed) {
       const begun = this.#unfinished.get(pid)
       this.#unfinished.delete(pid)
-      if (begun) this.#returned(begun.text + (resumed[2] ?? ''), begun.call)
+      if (begun) this.#returned({ ...begun, text: begun.text + (resumed[2] ?? '') })
       return
     }
     const call = ++this.#calls
@@ -72,13 +111,13 @@ class Reader {
     const file = sync ? this.#files.get(Number(sync[1]))?.file : undefined
     if (file !== undefined) this.operations.push({ is: 'sync-begins', file, call })
     if (open) {
-      this.#unfinished.set(pid, { text: text.slice(0, -'<unfinished ...>'.length), call })
+      this.#unfinished.set(pid, { text: text.slice(0, -'<unfinished ...>'.length), call, data })
       return
     }
-    this.#returned(text, call)
+    this.#returned({ text, call, data })
   }
 
-  #returned(text: string, call: number): void {
+  #returned({ text, call, data: long }: Begun): void {
     const parts = /^(\w+)\((.*)\) += (-?\d+)/.exec(text)
     if (!parts) return
     const [, name = '', args = '', resultText = ''] = parts
@@ -98,9 +137,9 @@ class Reader {
     } else if (name.endsWith('sync')) this.operations.push({ is: 'sync-ends', file, call })
     else if (name === 'pwrite64') {
       const at = Number(args.slice(args.lastIndexOf(',') + 1))
-      this.#wrote(file, at, bytesOf(args).subarray(0, result))
+      this.#wrote(file, at, (long ?? bytesOf(args)).subarray(0, result))
     } else if (name === 'write') {
-      const data = bytesOf(args).subarray(0, result)
+      const data = (long ?? bytesOf(args)).subarray(0, result)
       if (file === this.#events) {
         for (const event of data.toString().split('\n')) {
           if (event !== '') this.operations.push({ is: 'event', text: event })

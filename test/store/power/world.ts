@@ -111,6 +111,11 @@ export class World {
     post(this.account, client, { subject, reply, payload, ...(headers && { headers }) })
   }
 
+  /** Publishes without a reply subject. */
+  say(subject: string, payload: Buffer, headers: Buffer): void {
+    post(this.account, client, { subject, payload, headers })
+  }
+
   /** A request of the JetStream API; calls back without an error, which throws. */
   api(verb: string, body: object | null, answered: Answered = () => {}): void {
     this.ask(`$JS.API.${verb}`, body ? JSON.stringify(body) : '', null, text => {
