@@ -47,7 +47,8 @@ export interface Message {
  */
 export interface Receipt {
   hold(): void
-  release(error?: Error): void
+  /** `isForGood`: it will never be kept, however often it comes. */
+  release(error?: Error, isForGood?: boolean): void
 }
 
 /** Where messages leave the broker, inside this process or to a client of its own. */

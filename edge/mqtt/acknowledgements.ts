@@ -32,9 +32,10 @@ class Entry implements Receipt {
     this.holders++
   }
 
-  release(error?: Error): void {
+  /** To ask again for what a stream will never take would end no sooner than the device. */
+  release(error?: Error, isForGood = false): void {
     this.holders--
-    if (error) this.#list.fail(error)
+    if (error && !isForGood) this.#list.fail(error)
     this.#list.settle()
   }
 }

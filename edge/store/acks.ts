@@ -3,7 +3,7 @@
 
 import type { Receipt } from '../../src/message.ts'
 import { json } from './api/text.ts'
-import { storeFailed } from './errors.ts'
+import { accountResourcesExceeded, storeFailed } from './errors.ts'
 import type { Replies } from './replies.ts'
 import type { ApiError, Durable } from './shapes.ts'
 
@@ -54,7 +54,7 @@ export class Acks {
     if (reply !== '') this.#replies.send(reply, refusal(stream, error))
     if (receipt === null) return
     receipt.hold()
-    receipt.release(new Error(error.description))
+    receipt.release(new Error(error.description), isForGood(error))
   }
 
   #await(batch: Batch): void {
@@ -70,6 +70,11 @@ export class Acks {
     }
     receipt?.release(error)
   }
+}
+
+/** The message itself, or the stream's config, is the reason: no room will ever help. */
+function isForGood(error: ApiError): boolean {
+  return error.code === 400 && error !== accountResourcesExceeded
 }
 
 function refusal(stream: string, error: ApiError): string {
