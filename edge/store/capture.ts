@@ -33,7 +33,7 @@ export class Capture implements LocalSink {
   readonly #stream: Stream
   readonly #acks: Acks
   readonly #intake: Intake
-  /** `{"stream":"S1", "seq":`, with the blank nats-server 2.10 prints. */
+  /** `{"stream":"S1","seq":`. */
   readonly #ackPrefix: string
   readonly batches: Batches
 
@@ -43,8 +43,8 @@ export class Capture implements LocalSink {
     this.#acks = acks
     this.#intake = intake
     const name = JSON.stringify(stream.config.name)
-    const domainPart = domain === '' ? '' : `"domain":${JSON.stringify(domain)}, `
-    this.#ackPrefix = `{"stream":${name}, ${domainPart}"seq":`
+    const domainPart = domain === '' ? '' : `"domain":${JSON.stringify(domain)},`
+    this.#ackPrefix = `{"stream":${name},${domainPart}"seq":`
     this.batches = new Batches({ ...parts, ackPrefix: this.#ackPrefix })
   }
 

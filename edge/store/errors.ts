@@ -17,7 +17,7 @@ export const clusterRequired = row(503, 10010, 'JetStream clustering support req
 export const streamCreateFailed = (text: string): ApiError => row(500, 10049, text)
 export const streamDeleteFailed = (text: string): ApiError => row(500, 10050, text)
 export const insufficientResources = row(503, 10023, 'insufficient resources')
-export const invalidJson = row(400, 10025, 'invalid JSON')
+export const invalidJson = (text: string): ApiError => row(400, 10025, `invalid JSON: ${text}`)
 export const maximumStreams = row(400, 10027, 'maximum number of streams reached')
 export const insufficientMemory = row(500, 10028, 'insufficient memory resources available')
 export const mirrorWithFirstSeq = row(
@@ -59,15 +59,36 @@ export const sourceManyFilters = row(
   10144,
   'source with multiple subject transforms cannot also have a single subject filter',
 )
-export const sourceFilter = row(400, 10145, 'source subject filter is invalid')
-export const sourceDestination = row(400, 10146, 'source transform destination is invalid')
+export const sourceFilter = (text: string): ApiError =>
+  row(400, 10145, `source transform source: ${text}`)
+export const sourceDestination = (text: string): ApiError =>
+  row(400, 10146, `source transform: ${text}`)
 export const sourceFiltersOverlap = row(400, 10147, 'source filters can not overlap')
 export const mirrorManyFilters = row(
   400,
   10150,
   'mirror with multiple subject transforms cannot also have a single subject filter',
 )
-export const mirrorFilter = row(400, 10151, 'mirror subject filter is invalid')
+export const mirrorFilter = (text: string): ApiError =>
+  row(400, 10151, `mirror transform source: ${text}`)
+export const mirrorDestination = (text: string): ApiError =>
+  row(400, 10154, `mirror transform: ${text}`)
+export const streamTransformSource = (text: string): ApiError =>
+  row(400, 10155, `stream transform source: ${text}`)
+export const streamTransform = (text: string): ApiError =>
+  row(400, 10156, `stream transform: ${text}`)
+export const pedanticMode = (text: string): ApiError => row(400, 10157, `pedantic mode: ${text}`)
+export const mirrorWithCounters = row(400, 10173, 'stream mirrors can not also calculate counters')
+export const mirrorWithSchedules = row(400, 10186, 'stream mirrors can not also schedule messages')
+export const sourceWithSchedules = row(400, 10187, 'stream source can not also schedule messages')
+export const requiredApiLevel = row(412, 10185, 'JetStream minimum api level required')
+export const streamOffline = (reason: string): ApiError =>
+  row(500, 10194, `stream is offline: ${reason}`)
+export const mirrorWithAtomic = row(400, 10198, 'stream mirrors can not also use atomic publishing')
+export const mirrorWithBatches = row(400, 10209, 'stream mirrors can not also use batch publishing')
+export const mirrorConsumer = row(400, 10213, 'stream mirror consumer config is invalid')
+export const sourceConsumer = row(400, 10215, 'stream source consumer config is invalid')
+export const sourceConsumerDuplicate = row(400, 10216, 'duplicate stream source consumer detected')
 export const mirrorFiltersOverlap = row(400, 10152, 'mirror subject filters can not overlap')
 export const maxBytesRequired = row(
   400,

@@ -1,13 +1,15 @@
-// What a publisher may demand of a stream before its message is stored, in nats-server's order
-// (reference 6.5, the captures): sequence of the subject, of the stream, last id, rollup.
+// What a publisher may demand of a stream before its message is stored, in nats-server 2.15's
+// order (reference 6.5): size, the stream's name, sequence of the subject and of the stream; and,
+// when it is no duplicate, the last id and roll-ups.
 
 import { hasWildcard } from '../../src/subject/subject.ts'
 import {
   insufficientStorage,
+  messageTooLarge,
   rollupFailed,
-  storeFailed,
   streamNotMatch,
   streamSealed,
+  tooManyRequests,
   wrongLastMsgId,
   wrongLastSequence,
 } from './errors.ts'
@@ -17,26 +19,32 @@ import type { ApiError, AppendOptions, NewMessage } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
 import { scheduleFailure, ttlRefusal } from './timed/check.ts'
 
-/** Why the stream takes nothing at all now, or nothing from this publisher. */
-export function closedFor(stream: StoreStream, options: AppendOptions): ApiError | undefined {
-  if (options.joined === true) return stream.commit.sick ? insufficientStorage : undefined
-  if (stream.commit.sick || stream.commit.low) return insufficientStorage
-  // nats-server has 10167 for it since 2.11; we speak as 2.10 does.
-  if (stream.commit.full) return storeFailed('too many requests')
-  if (stream.lastSeq + 1 >= seqsMax) return insufficientStorage
-  const { expectedStream } = options
-  return expectedStream === undefined || expectedStream === stream.config.name
-    ? undefined
-    : streamNotMatch
-}
-
-/** The error of the first expectation that does not hold. */
-export function expectationFailure(
+/** Why the stream does not take it, be it a duplicate or not. */
+export function closedFor(
   stream: StoreStream,
   message: NewMessage,
   options: AppendOptions,
 ): ApiError | undefined {
-  if (stream.config.sealed) return streamSealed
+  const { config } = stream
+  if (options.joined === true) {
+    return stream.commit.sick ? insufficientStorage : sequenceFailure(stream, message, options)
+  }
+  if (config.sealed) return streamSealed
+  const bytes = message.headers.length + message.payload.length
+  if (config.max_msg_size >= 0 && bytes > config.max_msg_size) return messageTooLarge
+  if (stream.commit.sick || stream.commit.low) return insufficientStorage
+  if (stream.commit.full) return tooManyRequests
+  if (stream.lastSeq + 1 >= seqsMax) return insufficientStorage
+  const { expectedStream } = options
+  if (expectedStream !== undefined && expectedStream !== config.name) return streamNotMatch
+  return sequenceFailure(stream, message, options)
+}
+
+function sequenceFailure(
+  stream: StoreStream,
+  message: NewMessage,
+  options: AppendOptions,
+): ApiError | undefined {
   const noTtl = ttlRefusal(stream.config, options)
   if (noTtl !== undefined) return noTtl
   if (options.expectedLastSubjectSeq !== undefined) {
@@ -49,7 +57,14 @@ export function expectationFailure(
   }
   const wrong = scheduleFailure(stream, message.subject, options, stream.time.wallUs())
   if (wrong !== undefined) return wrong
-  if (claimsSource(options)) return sourceHeaderNotAllowed
+  return claimsSource(options) ? sourceHeaderNotAllowed : undefined
+}
+
+/** The error of the first expectation that a new message does not meet. */
+export function expectationFailure(
+  stream: StoreStream,
+  options: AppendOptions,
+): ApiError | undefined {
   const lastId = options.expectedLastMsgId
   if (lastId !== undefined && lastId !== '' && lastId !== stream.dedupe.lastId) {
     return wrongLastMsgId(stream.dedupe.lastId)

@@ -14,6 +14,7 @@ import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
 import type { Query } from '../../src/monitor/query.ts'
 import { accountRows } from './api/account-info.ts'
+import { Complaints } from './api/complaints.ts'
 import type { Copies } from './backup/copies.ts'
 import { Dispatch } from './api/dispatch.ts'
 import { messageRows } from './api/messages.ts'
@@ -75,6 +76,7 @@ export class JetStream {
   readonly #rooms = new Map<string, Room>()
   readonly #limits: ServerLimits
   readonly #inflight: Inflight
+  readonly #complaints: Complaints
   #consumers: Consumers | null = null
   #resources: Resources | null = null
   #copies: Copies | null = null
@@ -85,6 +87,7 @@ export class JetStream {
     this.#parts = parts
     this.#limits = serverLimitsOf(options)
     this.#inflight = new Inflight(batchLimitsOf(options))
+    this.#complaints = new Complaints(log, clock)
     this.storeDir = join(options.store_dir ?? join(tmpdir(), 'nats'), 'jetstream')
     this.domain = options.domain ?? ''
     this.store = new Store({
@@ -257,6 +260,8 @@ export class JetStream {
       resources,
       limits: this.#limits,
       inflight: this.#inflight,
+      strict: this.#parts.options.strict,
+      complaints: this.#complaints,
       clock: this.#parts.clock,
       log: this.#parts.log,
       payloadBytesMax: this.#parts.payloadBytesMax ?? (() => payloadBytesMaxDefault),
@@ -290,6 +295,7 @@ export class JetStream {
       memoryBytesMax: resources.memoryBytesMax,
       fileBytesMax: resources.fileBytesMax,
       limits: this.#limits,
+      strict: this.#parts.options.strict,
       accounts,
       consumers,
       nowUs: () => this.store.nowUs(),

@@ -124,7 +124,11 @@ export const jetstreamBlock = {
     always: true,
     about: 'What any account may ask for.',
   },
-  strict: { type: 'ignored', about: 'Unknown fields of requests are ignored, as in 2.10.' },
+  strict: {
+    type: 'boolean',
+    default: true,
+    about: 'Refuse requests with fields the API does not know; otherwise only warn of them.',
+  },
   extension_hint: { type: 'ignored', about: 'There is no JetStream cluster.' },
   unique_tag: { type: 'ignored', about: 'There is no JetStream cluster.' },
   max_outstanding_catchup: { type: 'ignored', about: 'There is no JetStream cluster.' },

@@ -5,7 +5,7 @@
 //           8 checksum
 //   memory  16 + subject + headers + payload
 
-import { headersTooLarge, messageTooLarge, storeFailed } from './errors.ts'
+import { headersTooLarge, storeFailed } from './errors.ts'
 import { idOf } from './schema.ts'
 import type { ApiError, AppendOptions, NewMessage, Storage } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
@@ -65,8 +65,6 @@ export function discardFailure(
   options: AppendOptions,
 ): ApiError | undefined {
   const { config } = stream
-  const bytes = message.headers.length + message.payload.length
-  if (config.max_msg_size >= 0 && bytes > config.max_msg_size) return messageTooLarge
   if (message.headers.length > headerBytesMax) return headersTooLarge
   const { gate } = stream
   if (gate === null && config.discard !== 'new') return undefined

@@ -106,7 +106,12 @@ export interface StreamSourceConfig {
   /** A stream behind another API prefix, e.g. `$JS.hub.API`. */
   readonly external?: { readonly api: string; readonly deliver: string }
   /** A durable consumer that stands at the origin already (2.14). */
-  readonly consumer?: { readonly name?: string; readonly deliver_subject?: string }
+  readonly consumer?: SourceConsumer
+}
+
+export interface SourceConsumer {
+  readonly name?: string
+  readonly deliver_subject?: string
 }
 
 /** What to append; the buffers are copied. */

@@ -127,7 +127,7 @@ export class StoreStream implements Stream, Shelf, Participant {
   }
 
   append(sent: NewMessage, options: AppendOptions): Appended {
-    const closed = closedFor(this, options)
+    const closed = closedFor(this, sent, options)
     if (closed) return { is: 'refused', error: closed }
     const nowUs = Math.max(options.place?.timeUs ?? this.time.nowUs(), this.#lastTimeUs)
     const msgId = options.msgId ?? ''
@@ -136,7 +136,7 @@ export class StoreStream implements Stream, Shelf, Participant {
       if (seq !== undefined) return { is: 'duplicate', seq }
     }
     const error =
-      expectationFailure(this, sent, options) ??
+      expectationFailure(this, options) ??
       discardFailure(this, sent, options) ??
       ttlFailure(options)
     if (error) return { is: 'refused', error }

@@ -10,10 +10,12 @@ import { newSubscription, post } from '../../src/broker/post.ts'
 import type { Subscription } from '../../src/message.ts'
 import { overlaps } from '../../src/subject/subject.ts'
 import { Acks } from './acks.ts'
-import { sameConfig, updatedConfig } from './api/config.ts'
+import { sameConfig, withLevel } from './api/config.ts'
+import { completeConfig } from './api/config-rules.ts'
+import { updatedConfig } from './api/config-update.ts'
+import type { Complaints } from './api/complaints.ts'
 import { DirectGet } from './api/direct.ts'
 import { type AccountUsage, type ConsumerRoom, isApiError } from './api/request.ts'
-import { transformProblem } from './api/shaping.ts'
 import { type Fields, json, timeText } from './api/text.ts'
 import { Backups, type BackupStreams } from './backup/backups.ts'
 import { hiddenConfig, isHidden, keepMarks, restoredConfig } from './backup/marks.ts'
@@ -21,7 +23,6 @@ import type { Inflight } from './batch/limits.ts'
 import { Capture } from './capture.ts'
 import {
   streamCreateFailed,
-  streamUpdateFailed,
   replicasNotSupported,
   streamNameInUse,
   subjectsOverlap,
@@ -32,7 +33,7 @@ import { jetstreamOrigin, Replies } from './replies.ts'
 import { type ConsumerBounds, Quota, reservedBy } from './quota.ts'
 import type { Resources } from './resources.ts'
 import type { ServerLimits } from './server-limits.ts'
-import { checkAgainst, mappingProblem, type Neighbours } from './source/config.ts'
+import { filterProblem, type Neighbours } from './source/config.ts'
 import { Feeds } from './source/feeds.ts'
 import type { Positions } from './source/positions.ts'
 import type { ApiError, Durable, Storage, Stream, StreamConfig } from './shapes.ts'
@@ -63,6 +64,8 @@ export interface StreamsParts {
   readonly limits: ServerLimits
   /** The batches of all accounts. */
   readonly inflight: Inflight
+  readonly strict: boolean
+  readonly complaints: Complaints
   readonly clock: Clock
   readonly log: Log
   /** Of a message that a client may send. */
@@ -181,8 +184,26 @@ export class Streams implements BackupStreams {
     return this.#streams.get(name)
   }
 
-  create(wanted: StreamConfig): Stream | ApiError {
-    const config = this.#inherited(wanted)
+  get strict(): boolean {
+    return this.#parts.strict
+  }
+
+  warnOf(subject: string, why: string): void {
+    this.#parts.complaints.warn(
+      `Invalid JetStream request '${this.account.name} > ${subject}': ${why}`,
+    )
+  }
+
+  complete(config: StreamConfig, pedantic: boolean): StreamConfig | ApiError {
+    const windowNsMax = this.#parts.limits.duplicateWindowNs
+    return completeConfig(config, { windowNsMax, pedantic, neighbours: this.#neighbours })
+  }
+
+  create(wanted: StreamConfig, pedantic = false): Stream | ApiError {
+    const completed = this.complete(wanted, pedantic)
+    if (isApiError(completed)) return completed
+    if (completed.num_replicas > 1) return replicasNotSupported
+    const config = withLevel(completed)
     const existing = this.#streams.get(config.name)
     if (existing) return sameConfig(existing.config, config) ? existing : streamNameInUse
     if (this.backups.holds(config.name)) return streamNameInUse
@@ -197,22 +218,21 @@ export class Streams implements BackupStreams {
   }
 
   #refusesNew(config: StreamConfig): ApiError | null {
+    const filter = filterProblem(config)
     return (
-      checkAgainst(config, this.#neighbours) ??
-      this.#refuses(config, undefined) ??
-      this.#overlapping(config, null) ??
-      refusesMapping(config)
+      this.refuses(config) ??
+      (filter === null ? null : streamCreateFailed(filter)) ??
+      this.#overlapping(config, null)
     )
   }
 
   // ---- streams that are being restored
 
   refuses(config: StreamConfig): ApiError | null {
-    return checkAgainst(config, this.#neighbours) ?? this.#refuses(config, undefined)
+    return this.quota.refusesStream(config, undefined)
   }
 
-  conceal(wanted: StreamConfig, firstSeq: number): Stream | ApiError {
-    const config = this.#inherited(wanted)
+  conceal(config: StreamConfig, firstSeq: number): Stream | ApiError {
     const refused = this.#refusesNew(config)
     if (refused) return refused
     const stream = this.#store.create(this.account.name, hiddenConfig(config, firstSeq))
@@ -223,7 +243,7 @@ export class Streams implements BackupStreams {
   }
 
   reveal(stream: Stream, wanted: StreamConfig): ApiError | null {
-    const config = restoredConfig(this.#inherited(wanted))
+    const config = restoredConfig(withLevel(wanted))
     const refused = this.#refusesNew(config) ?? this.#store.update(stream, config)
     if (refused) return refused
     this.#hidden.delete(stream)
@@ -241,16 +261,15 @@ export class Streams implements BackupStreams {
     return null
   }
 
+  /** `wanted` is complete. */
   update(stream: Stream, wanted: StreamConfig): ApiError | null {
-    const updated = updatedConfig(stream.config, this.#inherited(wanted))
+    const updated = updatedConfig(stream.config, wanted)
     if (isApiError(updated)) return updated
-    const config = keepMarks(stream.config, updated)
+    const config = keepMarks(stream.config, withLevel(updated))
     const refused =
-      checkAgainst(config, this.#neighbours) ??
-      this.#refuses(config, stream) ??
+      this.quota.refusesStream(config, stream) ??
       this.#consumers.mayUpdate(stream, config) ??
       this.#overlapping(config, stream) ??
-      refusesTransform(config) ??
       this.#store.update(stream, config)
     if (refused) return refused
     const attached = this.#attached.get(stream.config.name)
@@ -279,10 +298,6 @@ export class Streams implements BackupStreams {
 
   consumerBounds(): ConsumerBounds | ApiError {
     return this.quota.consumerBounds()
-  }
-
-  get duplicateWindowNsMax(): number {
-    return this.#parts.limits.duplicateWindowNs
   }
 
   consumerCount(stream: Stream): number {
@@ -383,13 +398,6 @@ export class Streams implements BackupStreams {
     this.#feeds.attach(stream, intake)
   }
 
-  /** A mirror of a stream here may be read directly where its origin may. */
-  #inherited(config: StreamConfig): StreamConfig {
-    const { mirror } = config
-    const origin = mirror && !mirror.external ? this.#streams.get(mirror.name) : undefined
-    return origin ? { ...config, mirror_direct: origin.config.allow_direct } : config
-  }
-
   /** Not where a stream here only has the name of an origin elsewhere. */
   #answerForOrigin(stream: Stream): void {
     const { mirror, mirror_direct, name } = stream.config
@@ -427,7 +435,7 @@ export class Streams implements BackupStreams {
       attached.direct?.close()
       attached.direct = null
     }
-    if (stream.config.mirror_direct) return
+    if (stream.config.mirror && stream.config.mirror_direct) return
     attached.mirrorDirect?.close()
     attached.mirrorDirect = null
   }
@@ -449,12 +457,6 @@ export class Streams implements BackupStreams {
     this.backups.detached(attached.stream)
   }
 
-  /** What no config check knows: this server, and what the streams reserve already. */
-  #refuses(config: StreamConfig, self: Stream | undefined): ApiError | null {
-    if (config.num_replicas > 1) return replicasNotSupported
-    return this.quota.refusesStream(config, self)
-  }
-
   #overlapping(config: StreamConfig, self: Stream | null): ApiError | null {
     for (const stream of this.#streams.values()) {
       if (stream === self) continue
@@ -464,25 +466,6 @@ export class Streams implements BackupStreams {
     }
     return null
   }
-}
-
-/** What nats-server says when a new stream's transforms or filters do not work. */
-function refusesMapping(config: StreamConfig): ApiError | null {
-  const mapping = mappingProblem(config)
-  if (mapping !== null) return streamCreateFailed(mapping)
-  const problem = transformProblem(config.subject_transform)
-  if (problem === null) return null
-  const { src, dest } = config.subject_transform ?? {}
-  return streamCreateFailed(`stream subject transform from '${src}' to '${dest}': ${problem}`)
-}
-
-function refusesTransform({ subject_transform }: StreamConfig): ApiError | null {
-  const problem = transformProblem(subject_transform)
-  if (problem === null) return null
-  const { src, dest } = subject_transform ?? {}
-  return streamUpdateFailed(
-    `stream configuration for subject transform from '${src}' to '${dest}': ${problem}`,
-  )
 }
 
 /** 22 characters, as the ids of advisories have everywhere. */

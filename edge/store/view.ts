@@ -2,6 +2,7 @@
 // prints them (reference section 8).
 
 import { type JszOptions, jszOptions } from '../../src/monitor/jsz.ts'
+import { apiLevel } from '../../src/server/version.ts'
 import type { Query } from '../../src/monitor/query.ts'
 import { configFields } from './api/config.ts'
 import { stateFields } from './api/info.ts'
@@ -20,6 +21,7 @@ export interface ViewSource {
   readonly memoryBytesMax: number
   readonly fileBytesMax: number
   readonly limits: ServerLimits
+  readonly strict: boolean
   readonly accounts: ReadonlyMap<string, Streams>
   readonly consumers: ConsumerRoom
   nowUs(): number
@@ -64,6 +66,7 @@ function config(source: ViewSource): Fields {
       ? { sync_always: true }
       : { sync_interval: source.syncIntervalMs * 1_000_000 }),
     ...(source.domain !== '' && { domain: source.domain }),
+    ...(source.strict && { strict: true }),
   }
 }
 
@@ -85,7 +88,7 @@ function stats(source: ViewSource): Fields {
     reserved_storage: sum.fileReserved,
     accounts: source.accounts.size,
     ha_assets: 0,
-    api: { total: sum.total, errors: sum.errors },
+    api: { level: apiLevel, total: sum.total, errors: sum.errors },
   }
 }
 
@@ -132,7 +135,7 @@ function accountDetail(source: ViewSource, streams: Streams, options: JszOptions
     reserved_storage: orMax(shown?.diskBytesMax, usage.fileReservedBytes),
     accounts: 0,
     ha_assets: 0,
-    api: { total: usage.requests, errors: usage.errors },
+    api: { level: apiLevel, total: usage.requests, errors: usage.errors },
     ...(details.length > 0 && { stream_detail: details }),
   }
 }

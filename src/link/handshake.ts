@@ -29,6 +29,8 @@ export interface ServerInfo {
   readonly ldm?: true
   /** Our key for what an auth callout service seals. */
   readonly xkey?: string
+  /** The level of the JetStream API. */
+  readonly api_lvl: number
 }
 
 /** The account a client is bound to, as the INFO after its CONNECT says (2.12). */
@@ -39,7 +41,7 @@ export interface Bound {
 
 /** The INFO line for one client; a blank stands before CRLF, as nats-server has it. */
 export function infoLine(info: ServerInfo, to: Greeted, bound: Bound | null = null): string {
-  const { cluster, domain, connect_urls, ws_connect_urls, ldm, ...head } = info
+  const { cluster, domain, connect_urls, ws_connect_urls, ldm, api_lvl, ...head } = info
   const line = {
     ...head,
     max_payload: Math.min(info.max_payload, to.payloadBytesMax),
@@ -53,6 +55,7 @@ export function infoLine(info: ServerInfo, to: Greeted, bound: Bound | null = nu
     ...(ldm === undefined ? {} : { ldm }),
     ...(bound === null ? {} : { connect_info: true, remote_account: bound.name }),
     ...(bound?.isSystem ? { acc_is_sys: true } : {}),
+    api_lvl,
   }
   return `INFO ${JSON.stringify(line)} \r\n`
 }

@@ -271,7 +271,7 @@ export class RouteRoom implements Cluster, ServerObserver {
     const server = this.#server
     const address = this.#told()
     const way = { address, authorization: server.authorization, tls: null, advertise: null }
-    const { jetstream, domain, auth_required, ws_connect_urls, ...info } = server.info(way)
+    const { jetstream, domain, auth_required, ws_connect_urls, api_lvl, ...info } = server.info(way)
     return infoLine({
       server: {
         ...info,

@@ -40,7 +40,7 @@ import { closeExcess } from './connection-limit.ts'
 import { operatorSettings } from './operator-rules.ts'
 import { accountLimitsOf, limitsOf } from './limits.ts'
 import type { ServerOptions } from './options.ts'
-import { protocolVersion } from './version.ts'
+import { apiLevel, protocolVersion } from './version.ts'
 
 export interface ServerParts {
   readonly options: ServerOptions
@@ -376,6 +376,7 @@ export class Server {
       ...clusterFields(this.cluster, way),
       ...(this.#isLameDuck ? { ldm: true } : {}),
       ...(this.#xkey === '' ? {} : { xkey: this.#xkey }),
+      api_lvl: apiLevel,
     }
   }
 

@@ -85,7 +85,7 @@ function step(name: string, next: () => number, lastSeq: number, roads: Roads): 
   }
 }
 
-spec('a random walk beside nats-server 2.10', (it, hooks) => {
+spec('a random walk beside nats-server 2.15', (it, hooks) => {
   const pair = pairFor(hooks)
 
   for (const [at, config] of configs.entries()) {

@@ -50,6 +50,8 @@ export function blot(text: string): string {
       .replace(/("messages":0,"bytes":0,"first_seq":\d+,"first_ts":)"[^"]*"/g, '$1"<none>"')
       .replace(/(\\?"leader\\?":\\?")\w*/g, '$1<name>')
       .replace(/"reserved_(memory|storage)":\d+/g, '"reserved_$1":0')
-      .replace(/"api":\{"total":\d+,"errors":\d+\}/g, '"api":{}')
+      .replace(/"api":\{"level":\d+,"total":\d+,"errors":\d+\}/g, '"api":{}')
+      // The newest nats-server has a level of its own.
+      .replace(/(\\*"_nats\.(?:level|ver)\\*":\\*")[\d.]+/g, '$1<ours>')
   )
 }

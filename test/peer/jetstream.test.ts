@@ -1,4 +1,4 @@
-// The JetStream API, word for word beside nats-server 2.10: what it answers to managing streams,
+// The JetStream API, word for word beside nats-server 2.15: what it answers to managing streams,
 // publishing with every header, getting and deleting messages, limits and purges.
 
 import {
@@ -276,7 +276,7 @@ async function hearing(nc: NatsConnection, says: readonly Say[], count: number):
   return heard
 }
 
-spec('jetstream api beside nats-server 2.10', (it, hooks) => {
+spec('jetstream api beside nats-server 2.15', (it, hooks) => {
   let hub: Hub
   let broker: Broker
   let hubWithDomain: Hub
@@ -287,9 +287,9 @@ spec('jetstream api beside nats-server 2.10', (it, hooks) => {
   let oursWithDomain: NatsConnection
 
   hooks.before(async () => {
-    hub = await startHub({ version: '2.10', jetstream: true })
+    hub = await startHub({ jetstream: true })
     broker = await startBroker()
-    hubWithDomain = await startHub({ version: '2.10', jetstream: 'edge' })
+    hubWithDomain = await startHub({ jetstream: 'edge' })
     brokerWithDomain = await startBroker({ domain: 'edge' })
     theirs = await connect({ servers: hub.url })
     ours = await connect({ servers: broker.url })

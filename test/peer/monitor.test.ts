@@ -29,8 +29,6 @@ const onlyTheirs: readonly (readonly [RegExp, string])[] = [
   [/^varz\.feature_flags/, 'there are none'],
   [/^varz\.(cluster|leaf|gateway)\.write_(deadline|timeout)$/, 'not settable by kind'],
   [/^varz\.write_timeout$/, 'there is one way to end a write that takes too long'],
-  [/\.config\.strict$/, 'requests are read as 2.10 reads them'],
-  [/\.api\.level$/, 'as 2.10: clients take it for what 2.11 and later can'],
   [/\.limits\./, 'no default_max_consumers'],
   [/\.(sent|received)\.(gateways|routes|leafs)/, 'by kind on /metrics'],
   [/\.account_tag$/, 'the same as the account'],

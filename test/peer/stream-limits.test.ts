@@ -58,7 +58,7 @@ const says: readonly Say[] = [
 function told(answer: string): string {
   return answer
     .replace(/"api":\{[^}]*\}/g, '"api":{}')
-    .replace(/"(metadata|limits_markers)":\{[^}]*\},?/g, '')
+    .replace(/,"(metadata|limits_markers)":\{[^}]*\}/g, '')
 }
 
 async function conversation(port: number): Promise<string[]> {
@@ -85,7 +85,7 @@ spec('limits of accounts', it => {
       const edge = await startEdge({ conf, jetstream: true, jetstreamConf: serverLimits })
       try {
         const [theirs, ours] = [await conversation(hub.port), await conversation(edge.port)]
-        if (version === '2.10') assert.equal(ours, theirs)
+        if (version === 'newest') assert.equal(ours, theirs)
         else assert.equal(ours.map(codeOf), theirs.map(codeOf))
       } finally {
         await edge.stop()

@@ -1,4 +1,4 @@
-// Subject transforms and republishing, word for word beside nats-server 2.10.
+// Subject transforms and republishing, word for word beside nats-server 2.15.
 
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
@@ -74,7 +74,7 @@ const configs: readonly Say[] = [
 ]
 
 async function both(run: (nc: NatsConnection) => Promise<string[]>): Promise<void> {
-  const hub = await startHub({ version: '2.10', jetstream: true })
+  const hub = await startHub({ jetstream: true })
   const broker = await startBroker()
   try {
     const answers: string[][] = []

@@ -162,6 +162,6 @@ spec('help', it => {
     }
   })
   it('begins the version as nats-server', () => {
-    assert.is(versionText('1.2.3'), 'nats-server: v2.10.27\nnats-edge: v1.2.3\n')
+    assert.is(versionText('1.2.3'), 'nats-server: v2.14.5\nnats-edge: v1.2.3\n')
   })
 })

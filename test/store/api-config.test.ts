@@ -1,27 +1,44 @@
-// Stream configs: defaults, rules and texts, as nats-server 2.10 has them (captures js-2.10.27).
+// Stream configs: defaults, rules and texts, as nats-server 2.15 has them (captures js-2.15.1).
 
 import * as assert from 'uvu/assert'
 import {
   configFields,
   readStreamConfig,
   sameConfig,
-  updatedConfig,
+  withLevel,
 } from '../../edge/store/api/config.ts'
-import { isApiError } from '../../edge/store/api/request.ts'
+import { completeConfig } from '../../edge/store/api/config-rules.ts'
+import { updatedConfig } from '../../edge/store/api/config-update.ts'
+import { readRequest } from '../../edge/store/api/read.ts'
+import { type ApiRequest, isApiError } from '../../edge/store/api/request.ts'
+import { streamConfigRequest } from '../../edge/store/api/requests.ts'
 import { json } from '../../edge/store/api/text.ts'
-import type { StreamConfig } from '../../edge/store/shapes.ts'
+import type { ApiError, StreamConfig } from '../../edge/store/shapes.ts'
 import { spec } from '../support/spec.ts'
 
 const secondNs = 1_000_000_000
 
+const jetstream = { strict: true, warnOf: () => {} } as unknown as ApiRequest['jetstream']
+const context = {
+  windowNsMax: 0,
+  pedantic: false,
+  neighbours: { ownApi: '', config: () => undefined },
+}
+
+function read(config: Record<string, unknown>): StreamConfig | ApiError {
+  const body = Buffer.from(JSON.stringify(config))
+  const fields = readRequest({ jetstream, subject: '', body }, streamConfigRequest)
+  return isApiError(fields) ? fields : completeConfig(readStreamConfig(fields), context)
+}
+
 function good(fields: Record<string, unknown>): StreamConfig {
-  const config = readStreamConfig(fields)
+  const config = read(fields)
   if (isApiError(config)) throw new Error(`${config.err_code} ${config.description}`)
   return config
 }
 
 function errorOf(fields: Record<string, unknown>): readonly [number, string] {
-  const config = readStreamConfig(fields)
+  const config = read(fields)
   if (!isApiError(config)) throw new Error('the config was accepted')
   return [config.err_code, config.description]
 }
@@ -31,10 +48,10 @@ function sources(count: number): readonly object[] {
 }
 
 spec('stream config', it => {
-  it('prints defaults as nats-server 2.10.27 does', () => {
+  it('prints defaults as nats-server 2.15.1 does', () => {
     assert.is(
       json(configFields(good({ name: 'S1', subjects: ['s1.>'] }))),
-      '{"name":"S1","subjects":["s1.\\u003e"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"max_msgs_per_subject":-1,"max_msg_size":-1,"discard":"old","storage":"file","num_replicas":1,"duplicate_window":120000000000,"compression":"none","allow_direct":false,"mirror_direct":false,"sealed":false,"deny_delete":false,"deny_purge":false,"allow_rollup_hdrs":false,"consumer_limits":{}}',
+      '{"name":"S1","subjects":["s1.\\u003e"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"max_msgs_per_subject":-1,"max_msg_size":-1,"discard":"old","storage":"file","num_replicas":1,"duplicate_window":120000000000,"compression":"none","allow_direct":false,"mirror_direct":false,"sealed":false,"deny_delete":false,"deny_purge":false,"allow_rollup_hdrs":false,"consumer_limits":{},"allow_msg_ttl":false}',
     )
   })
 
@@ -60,8 +77,8 @@ spec('stream config', it => {
       consumer_limits: { max_ack_pending: 5 },
     })
     assert.is(
-      json(configFields(config)),
-      '{"name":"ALL","description":"d","subjects":["all.\\u003e"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"max_msgs_per_subject":10,"max_msg_size":-1,"discard":"new","storage":"memory","num_replicas":1,"no_ack":true,"duplicate_window":60000000000,"placement":{"cluster":"X","tags":["a"]},"compression":"s2","first_seq":7,"allow_direct":true,"mirror_direct":false,"discard_new_per_subject":true,"sealed":false,"deny_delete":false,"deny_purge":false,"allow_rollup_hdrs":true,"consumer_limits":{"max_ack_pending":5},"allow_msg_ttl":true,"subject_delete_marker_ttl":2000000000,"metadata":{"a":"1","b":"2"}}',
+      json(configFields(withLevel(config))),
+      '{"name":"ALL","description":"d","subjects":["all.\\u003e"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"max_msgs_per_subject":10,"max_msg_size":-1,"discard":"new","storage":"memory","num_replicas":1,"no_ack":true,"duplicate_window":60000000000,"placement":{"cluster":"X","tags":["a"]},"compression":"s2","first_seq":7,"allow_direct":true,"mirror_direct":false,"discard_new_per_subject":true,"sealed":false,"deny_delete":false,"deny_purge":false,"allow_rollup_hdrs":true,"consumer_limits":{"max_ack_pending":5},"allow_msg_ttl":true,"subject_delete_marker_ttl":2000000000,"metadata":{"_nats.req.level":"1","a":"1","b":"2"}}',
     )
   })
 
@@ -75,17 +92,44 @@ spec('stream config', it => {
     assert.is(good({ name: 'A', max_age: 121 * secondNs }).duplicate_window, 120 * secondNs)
   })
 
+  const cannot = 'invalid JSON: json: cannot unmarshal'
+  const field = 'Go struct field StreamConfigRequest'
   const rows: readonly (readonly [string, Record<string, unknown>, number, string])[] = [
-    ['a type that is none', { name: 5 }, 10025, 'invalid JSON'],
-    ['a fraction', { name: 'A', max_msgs: 1.5 }, 10025, 'invalid JSON'],
-    ['a word that is none', { name: 'A', retention: 'bogus' }, 10025, 'invalid JSON'],
-    ['labels that are no texts', { name: 'A', metadata: { a: 1 } }, 10025, 'invalid JSON'],
-    ['a placement of numbers', { name: 'A', placement: { tags: [1] } }, 10025, 'invalid JSON'],
+    [
+      'a type that is none',
+      { name: 5 },
+      10025,
+      `${cannot} number into ${field}.name of type string`,
+    ],
+    [
+      'a fraction',
+      { name: 'A', max_msgs: 1.5 },
+      10025,
+      `${cannot} number 1.5 into ${field}.max_msgs of type int64`,
+    ],
+    [
+      'a word that is none',
+      { name: 'A', retention: 'bogus' },
+      10025,
+      'invalid JSON: can not unmarshal "\\"bogus\\""',
+    ],
+    [
+      'labels that are no texts',
+      { name: 'A', metadata: { a: 1 } },
+      10025,
+      `${cannot} number into ${field}.metadata.a of type string`,
+    ],
+    [
+      'a placement of numbers',
+      { name: 'A', placement: { tags: [1] } },
+      10025,
+      `${cannot} number into StreamConfigRequest.placement.tags.0 of type string`,
+    ],
     [
       'a name with a blank',
       { name: 'a b' },
       10052,
-      "stream name is required and can not contain '.', '*', '>'",
+      "stream name is required and can not contain '.', '*', '>', '\\', '/'",
     ],
     [
       'a name past the limit',
@@ -154,14 +198,13 @@ spec('stream config', it => {
       10052,
       'discard new per subject requires max msgs per subject > 0',
     ],
-    [
-      'mirror direct without a mirror',
-      { name: 'A', mirror_direct: true },
-      10052,
-      'stream has no mirror but does have mirror direct',
-    ],
     ['an empty token', { name: 'A', subjects: ['a..b'] }, 10052, 'invalid subject'],
-    ['the same twice', { name: 'A', subjects: ['dd', 'dd'] }, 10052, 'duplicate subjects detected'],
+    [
+      'the same twice',
+      { name: 'A', subjects: ['dd', 'dd'] },
+      10052,
+      'subject "dd" overlaps with "dd"',
+    ],
     [
       'subjects that meet',
       { name: 'A', subjects: ['a.b', 'a.*'] },
@@ -228,14 +271,19 @@ spec('stream config', it => {
       10024,
       'stream external delivery prefix d.* must not contain wildcards',
     ],
-    ['a source that is none', { name: 'A', sources: ['B'] }, 10025, 'invalid JSON'],
+    [
+      'a source that is none',
+      { name: 'A', sources: ['B'] },
+      10025,
+      `${cannot} string into StreamConfigRequest.sources.0 of type server.StreamSource`,
+    ],
     [
       'a source with a time that is none',
       { name: 'A', sources: [{ name: 'B', opt_start_time: 'yesterday' }] },
       10025,
-      'invalid JSON',
+      'invalid JSON: parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
     ],
-    ['65 sources', { name: 'A', sources: sources(65) }, 10025, 'invalid JSON'],
+    ['65 sources', { name: 'A', sources: sources(65) }, 10052, 'more than 64 sources'],
     [
       'a republish that does not map',
       { name: 'A', republish: { src: 'a', dest: 'x.>' } },
@@ -254,12 +302,17 @@ spec('stream config', it => {
       10052,
       'stream configuration for republish destination forms a cycle',
     ],
-    ['a republish of another type', { name: 'A', republish: 'x' }, 10025, 'invalid JSON'],
+    [
+      'a republish of another type',
+      { name: 'A', republish: 'x' },
+      10025,
+      `${cannot} string into ${field}.republish of type server.RePublish`,
+    ],
     [
       'a transform that is too long',
-      { name: 'A', subject_transform: { src: '', dest: 'x'.repeat(4097) } },
-      10025,
-      'invalid JSON',
+      { name: 'A', subject_transform: { src: '', dest: `>${'x'.repeat(4096)}` } },
+      10155,
+      'stream transform source: invalid subject ',
     ],
   ]
   for (const [what, fields, code, text] of rows) {
@@ -276,7 +329,7 @@ spec('stream config', it => {
     assert.ok(good({ name: 'A', subjects: ['$JS.EVENT.ADVISORY.>'] }))
     assert.ok(good({ name: 'A', sources: [], mirror: null }))
     assert.is(good({ name: 'A', sources: sources(64) }).sources?.length, 64)
-    assert.ok(good({ name: 'A', subject_transform: { src: '', dest: 'x'.repeat(4096) } }))
+    assert.ok(good({ name: 'A', subject_transform: { src: 'a', dest: 'x'.repeat(4096) } }))
   })
 
   it('knows the same config in another order and with defaults spelled out', () => {
@@ -289,7 +342,6 @@ spec('stream config', it => {
   const updates: readonly (readonly [Record<string, unknown>, Record<string, unknown>, string])[] =
     [
       [{}, { name: 'B' }, 'stream configuration name must match original'],
-      [{}, { max_consumers: 3 }, 'stream configuration update can not change MaxConsumers'],
       [{}, { storage: 'memory' }, 'stream configuration update can not change storage type'],
       [
         { retention: 'workqueue' },

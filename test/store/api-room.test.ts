@@ -205,10 +205,10 @@ spec('jetstream room', it => {
       async room => {
         const api = '$JS.edge.API.'
         await room.json(`${api}STREAM.CREATE.S`, { name: 'S', subjects: ['s', '$KV.b.>'] })
-        assert.is(await room.ask('s', 'x'), '|{"stream":"S", "domain":"edge", "seq":1}')
+        assert.is(await room.ask('s', 'x'), '|{"stream":"S","domain":"edge","seq":1}')
         assert.is((await room.json(`${api}STREAM.INFO.S`)).domain, 'edge')
         assert.is((await room.json(`${api}INFO`)).domain, 'edge')
-        assert.is(await room.ask(`${api}$KV.b.k`, 'v'), '|{"stream":"S", "domain":"edge", "seq":2}')
+        assert.is(await room.ask(`${api}$KV.b.k`, 'v'), '|{"stream":"S","domain":"edge","seq":2}')
         const { message } = await room.json(`${api}STREAM.MSG.GET.S`, { seq: 2 })
         assert.is(message?.subject, '$KV.b.k')
         assert.is(await room.ask(`${api}CONSUMER.MSG.NEXT.S.none`), 'NATS/1.0 503|')
@@ -340,9 +340,9 @@ spec('jetstream room', it => {
       async room => {
         assert.is(
           await room.ask('s', 'x', 'Nats-Msg-Id: 1'),
-          '|{"stream":"S", "seq":1,"duplicate": true}',
+          '|{"stream":"S","seq":1,"duplicate": true}',
         )
-        assert.is(await room.ask('s', 'y'), '|{"stream":"S", "seq":2}')
+        assert.is(await room.ask('s', 'y'), '|{"stream":"S","seq":2}')
         assert.match(await room.ask('$JS.API.DIRECT.GET.S', { seq: 1 }), /\|x$/)
         assert.is((await room.create('S', { subjects: ['s'] })).error?.err_code, 10058)
         assert.is((await room.create('T', { subjects: ['s'] })).error?.err_code, 10065)
@@ -360,7 +360,7 @@ spec('jetstream room', it => {
         await room.ask('s', 'x', 'Nats-Msg-Id: 1')
         await room.json('$JS.API.STREAM.DELETE.S')
         await room.create('S', { subjects: ['s'] })
-        assert.is(await room.ask('s', 'x', 'Nats-Msg-Id: 1'), '|{"stream":"S", "seq":1}')
+        assert.is(await room.ask('s', 'x', 'Nats-Msg-Id: 1'), '|{"stream":"S","seq":1}')
         await room.json('$JS.API.STREAM.DELETE.S')
       },
       {},

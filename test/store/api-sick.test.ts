@@ -4,6 +4,7 @@
 import * as assert from 'uvu/assert'
 import { Dispatch } from '../../edge/store/api/dispatch.ts'
 import type { ConsumerRoom, StreamAdmin } from '../../edge/store/api/request.ts'
+import { Complaints } from '../../edge/store/api/complaints.ts'
 import { ApiServer } from '../../edge/store/api/server.ts'
 import { streamRows } from '../../edge/store/api/streams.ts'
 import { Held } from '../../edge/store/held.ts'
@@ -135,6 +136,8 @@ function newRoom() {
     clock: realClock,
     log: silentLog,
     payloadBytesMax: () => 1e6,
+    strict: true,
+    complaints: new Complaints(silentLog, realClock),
     limits: serverLimitsOf(jetstreamDefaults()),
     inflight: new Inflight(batchLimitsOf(jetstreamDefaults())),
     resources: new Resources(

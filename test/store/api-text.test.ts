@@ -157,6 +157,7 @@ spec('jetstream option', it => {
         duplicate_window: 0,
         batch: { max_inflight_per_stream: 0, max_inflight_total: 0, max_msgs: 0, timeout: 0 },
       },
+      strict: true,
     })
     assert.is(check('jetstream { sync_interval: always }').values.jetstream?.sync_interval, null)
   })

@@ -108,7 +108,7 @@ spec('commit', it => {
     assert.is(add().is, 'stored')
     assert.equal(add(), {
       is: 'refused',
-      error: { code: 503, err_code: 10077, description: 'too many requests' },
+      error: { code: 429, err_code: 10167, description: 'too many requests' },
     })
     syncs.shift()?.(null)
     await turn()

@@ -54,6 +54,8 @@ export class ConsumerBench {
       account,
       serverName: 'edge',
       domain: '',
+      strict: true,
+      warnOf: () => {},
       stream: name => this.store.stream('$G', name),
       consumerBounds: () => ({
         consumersMax: -1,

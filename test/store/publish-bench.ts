@@ -1,6 +1,7 @@
 // Publishing into streams in this process: a real store on a clock that stands still, the account's
 // streams in front of it, and what is answered, as text.
 
+import { Complaints } from '../../edge/store/api/complaints.ts'
 import type { ConsumerRoom } from '../../edge/store/api/request.ts'
 import { batchLimitsOf, Inflight } from '../../edge/store/batch/limits.ts'
 import { jetstreamDefaults } from '../../edge/store/options.ts'
@@ -56,6 +57,8 @@ export class PublishBench {
       consumers: noConsumers,
       serverName: 'edge',
       domain: '',
+      strict: true,
+      complaints: new Complaints(silentLog, test.clock),
       clock: test.clock,
       log: silentLog,
       limits: serverLimitsOf(jetstreamDefaults()),

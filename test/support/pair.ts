@@ -12,7 +12,7 @@ export interface Pair {
 }
 
 /** There while the cases of the suite run. */
-export function pairFor(hooks: Hooks, version: NatsVersion = '2.10'): Pair {
+export function pairFor(hooks: Hooks, version: NatsVersion = 'newest'): Pair {
   const pair = { theirs: {} as NatsConnection, ours: {} as NatsConnection }
   const clients: NatsConnection[] = []
   let hub: Hub | undefined

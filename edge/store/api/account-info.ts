@@ -1,6 +1,7 @@
 // $JS.API.INFO: what an account uses and may use.
 
 import type { StreamLimits, TieredLimits } from '../../../src/account/stream-limits.ts'
+import { apiLevel } from '../../../src/server/version.ts'
 import type { AccountUsage, ApiAnswer, ApiRequest, ApiRow, StreamAdmin } from './request.ts'
 import type { Fields } from './text.ts'
 
@@ -14,7 +15,7 @@ function accountInfo({ jetstream }: ApiRequest<StreamAdmin>): ApiAnswer {
   return {
     ...usageFields(usage, jetstream.streams.size, tiers === null ? limits : null),
     ...(jetstream.domain !== '' && { domain: jetstream.domain }),
-    api: { total: usage.requests, errors: usage.errors },
+    api: { level: apiLevel, total: usage.requests, errors: usage.errors },
     ...(tiers && { tiers: tierFields(tiers, usage, jetstream.streams.size) }),
   }
 }

@@ -71,7 +71,7 @@ export class DirectGet implements LocalSink {
 
   /** `$JS.API.DIRECT.GET.<stream>.<subject>`: the last message on that subject. */
   #subjectChoice(message: Message): MessageChoice | string {
-    if (payloadOf(message).length > 0) return '408 Bad Request'
+    if (payloadOf(message).length > 0) return '408 Malformed Request'
     const lastBySubject = message.target.slice(this.#subjectFrom)
     return { seq: 0, lastBySubject, nextBySubject: '' }
   }

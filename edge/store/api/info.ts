@@ -1,7 +1,7 @@
-// StreamInfo as nats-server 2.10 prints it, for the API and for /jsz.
+// StreamInfo as nats-server 2.15 prints it, for the API and for /jsz.
 
 import type { Stream, StreamState } from '../shapes.ts'
-import { configFields } from './config.ts'
+import { configFields, shownConfig } from './config.ts'
 import type { StreamAdmin } from './request.ts'
 import { type Fields, timeText } from './text.ts'
 
@@ -35,7 +35,7 @@ export function stateFields(
 /** Answer to a create: nats-server leaves cluster and domain out of it. */
 export function createdFields(jetstream: StreamAdmin, stream: Stream): Fields {
   return {
-    config: configFields(stream.config),
+    config: shownConfig(stream.config),
     created: timeText(stream.createdUs),
     state: stateFields(stream.state(), jetstream.consumerCount(stream)),
     ...jetstream.feeds(stream),
@@ -43,7 +43,12 @@ export function createdFields(jetstream: StreamAdmin, stream: Stream): Fields {
   }
 }
 
-/** Answer to an update, and an entry of a list. */
+/** An entry of a list: without the server's version and level. */
+export function listedFields(jetstream: StreamAdmin, stream: Stream): Fields {
+  return { ...updatedFields(jetstream, stream), config: configFields(stream.config) }
+}
+
+/** Answer to an update. */
 export function updatedFields(jetstream: StreamAdmin, stream: Stream): Fields {
   const { config, created, state, ts, ...feeds } = createdFields(jetstream, stream)
   return { config, created, state, ...domainOf(jetstream), ...feeds, ts }
@@ -55,7 +60,7 @@ export function infoFields(
   details: StateDetails = {},
 ): Fields {
   return {
-    config: configFields(stream.config),
+    config: shownConfig(stream.config),
     created: timeText(stream.createdUs),
     state: stateFields(stream.state(), jetstream.consumerCount(stream), details),
     ...domainOf(jetstream),

@@ -2,7 +2,6 @@
 
 import {
   badRequest,
-  invalidJson,
   messageDeleteFailed,
   noMessageFound,
   sequenceNotFound,
@@ -10,8 +9,10 @@ import {
   streamSealed,
 } from '../errors.ts'
 import type { ApiError, StoredMessage, Stream } from '../shapes.ts'
-import type { ApiAnswer, ApiRequest, ApiRow } from './request.ts'
-import { FieldReader, type Fields, isEmpty, readFields, timeText } from './text.ts'
+import { isEmptyRequest, readRequest } from './read.ts'
+import { type ApiAnswer, type ApiRequest, type ApiRow, isApiError } from './request.ts'
+import { messageDeleteRequest, messageGetRequest } from './requests.ts'
+import { FieldReader, type Fields, timeText } from './text.ts'
 
 export const messageRows: readonly ApiRow[] = [
   {
@@ -62,12 +63,13 @@ export function chosen(stream: Stream, choice: MessageChoice): StoredMessage | u
   return lastBySubject !== '' ? stream.last(lastBySubject) : stream.get(seq)
 }
 
-function getMessage({ jetstream, names, body }: ApiRequest): ApiAnswer {
-  const fields = readFields(body)
-  if (fields === null) return invalidJson
+function getMessage(request: ApiRequest): ApiAnswer {
+  const { jetstream, names, body } = request
+  if (isEmptyRequest(body)) return badRequest
+  const fields = readRequest(request, messageGetRequest)
+  if (isApiError(fields)) return fields
   const choice = readChoice(fields)
-  if (choice === null) return invalidJson
-  if (isNothing(choice) || isContradiction(choice)) return badRequest
+  if (choice === null || isNothing(choice) || isContradiction(choice)) return badRequest
   const stream = jetstream.stream(names[0] as string)
   if (!stream) return streamNotFound
   const message = chosen(stream, choice)
@@ -84,13 +86,12 @@ function messageFields({ subject, seq, headers, payload, timeUs }: StoredMessage
   }
 }
 
-function deleteMessage({ jetstream, names, body }: ApiRequest): ApiAnswer {
-  const fields = readFields(body)
-  if (fields === null) return invalidJson
-  if (isEmpty(fields)) return badRequest
-  const read = new FieldReader(fields)
-  const seq = read.count('seq')
-  if (read.wrong) return invalidJson
+function deleteMessage(request: ApiRequest): ApiAnswer {
+  const { jetstream, names, body } = request
+  if (isEmptyRequest(body)) return badRequest
+  const fields = readRequest(request, messageDeleteRequest)
+  if (isApiError(fields)) return fields
+  const seq = new FieldReader(fields).integer('seq')
   const stream = jetstream.stream(names[0] as string)
   if (!stream) return streamNotFound
   if (stream.config.sealed) return streamSealed

@@ -14,6 +14,10 @@ export interface JetStreamAccount {
   readonly serverName: string
   /** '' when none is configured. */
   readonly domain: string
+  /** What the API does not know is refused. */
+  readonly strict: boolean
+  /** Tells the log of a request that is not what it should be. */
+  warnOf(subject: string, why: string): void
   stream(name: string): Stream | undefined
   /** What bounds its consumers, or why it can have none. */
   consumerBounds(): ConsumerBounds | ApiError
@@ -59,9 +63,9 @@ export interface ApiRow<J extends JetStreamAccount = JetStreamAccount> {
 export interface StreamAdmin extends JetStreamAccount {
   readonly streams: ReadonlyMap<string, Stream>
   readonly quota: Quota
-  /** 0: as long as anybody likes. */
-  readonly duplicateWindowNsMax: number
-  create(config: StreamConfig): Stream | ApiError
+  /** Its defaults filled in, or what is wrong with it; `pedantic`: no default in silence. */
+  complete(config: StreamConfig, pedantic: boolean): StreamConfig | ApiError
+  create(config: StreamConfig, pedantic: boolean): Stream | ApiError
   update(stream: Stream, config: StreamConfig): ApiError | null
   delete(stream: Stream): ApiError | null
   consumerCount(stream: Stream): number

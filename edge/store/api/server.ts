@@ -4,11 +4,12 @@
 import { headersOf, newSubscription, payloadOf, post } from '../../../src/broker/post.ts'
 import type { LocalSink, Message, Subscription } from '../../../src/message.ts'
 import { isDiskError } from '../disk-error.ts'
-import { storeFailed, streamGeneral } from '../errors.ts'
+import { requiredApiLevel, storeFailed, streamGeneral } from '../errors.ts'
 import { jetstreamOrigin } from '../replies.ts'
 import type { Durable } from '../shapes.ts'
 import type { Streams } from '../streams.ts'
 import { apiPrefix, type Dispatch } from './dispatch.ts'
+import { demandsMore } from './level.ts'
 import {
   answerHeaders,
   type ApiAnswer,
@@ -63,6 +64,10 @@ export class ApiServer implements LocalSink {
       return
     }
     const request = row.quiet ? '' : body.toString()
+    if (demandsMore(headersOf(message))) {
+      this.#answer(row, subject, message.reply, request, requiredApiLevel)
+      return
+    }
     const answer = attempt(row, {
       jetstream: this.#streams,
       subject,

@@ -4,7 +4,6 @@ import { overlaps } from '../../../src/subject/subject.ts'
 import {
   badRequest,
   clusterRequired,
-  invalidJson,
   namePathSeparators,
   notEmptyRequest,
   purgeFailed,
@@ -15,7 +14,14 @@ import {
 } from '../errors.ts'
 import type { Stream } from '../shapes.ts'
 import { readStreamConfig } from './config.ts'
-import { createdFields, infoFields, type StateDetails, updatedFields } from './info.ts'
+import {
+  createdFields,
+  infoFields,
+  listedFields,
+  type StateDetails,
+  updatedFields,
+} from './info.ts'
+import { isEmptyRequest, readOptional, readRequest } from './read.ts'
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -23,7 +29,14 @@ import {
   isApiError,
   type StreamAdmin,
 } from './request.ts'
-import { FieldReader, isEmpty, readFields } from './text.ts'
+import {
+  streamConfigRequest,
+  streamInfoRequest,
+  streamListRequest,
+  streamNamesRequest,
+  streamPurgeRequest,
+} from './requests.ts'
+import { FieldReader, type Fields } from './text.ts'
 
 type Request = ApiRequest<StreamAdmin>
 
@@ -76,7 +89,7 @@ export const streamRows: readonly ApiRow<StreamAdmin>[] = [
     subject: 'STREAM.LIST',
     type: 'stream_list_response',
     handle: streamList,
-    onError: { ...unpaged, streams: null },
+    onError: { ...unpaged, streams: [] },
   },
   {
     subject: 'STREAM.SNAPSHOT.*',
@@ -106,29 +119,30 @@ export const streamRows: readonly ApiRow<StreamAdmin>[] = [
   },
 ]
 
-function createStream({ jetstream, names, body }: Request): ApiAnswer {
-  const fields = readFields(body)
-  if (fields === null) return invalidJson
-  const read = new FieldReader(fields)
+function createStream(request: Request): ApiAnswer {
+  const { jetstream, names } = request
+  const fields = readRequest(request, streamConfigRequest)
+  if (isApiError(fields)) return fields
+  const config = readStreamConfig(fields)
   const name = names[0] as string
-  const nameInside = read.text('name')
-  if (read.wrong) return invalidJson
-  if (nameInside !== name) return streamMismatch
+  if (config.name !== name) return streamMismatch
   if (/[\\/]/.test(name)) return namePathSeparators
-  if (read.flag('sealed')) {
+  if (config.sealed) {
     return streamInvalidConfig('stream configuration for create can not be sealed')
   }
-  const config = readStreamConfig(fields, jetstream.duplicateWindowNsMax)
-  if (isApiError(config)) return config
-  const stream = jetstream.create(config)
+  if (config.mirror_direct && !config.mirror) {
+    return streamInvalidConfig('stream has no mirror but does have mirror direct')
+  }
+  const stream = jetstream.create(config, fields.pedantic === true)
   if (isApiError(stream)) return stream
   return { ...createdFields(jetstream, stream), did_create: true }
 }
 
-function updateStream({ jetstream, names, body }: Request): ApiAnswer {
-  const fields = readFields(body)
-  if (fields === null) return invalidJson
-  const config = readStreamConfig(fields, jetstream.duplicateWindowNsMax)
+function updateStream(request: Request): ApiAnswer {
+  const { jetstream, names } = request
+  const fields = readRequest(request, streamConfigRequest)
+  if (isApiError(fields)) return fields
+  const config = jetstream.complete(readStreamConfig(fields), fields.pedantic === true)
   if (isApiError(config)) return config
   if (config.name !== names[0]) return streamMismatch
   const stream = jetstream.stream(config.name)
@@ -137,21 +151,20 @@ function updateStream({ jetstream, names, body }: Request): ApiAnswer {
 }
 
 function deleteStream({ jetstream, names, body }: Request): ApiAnswer {
-  const fields = readFields(body)
-  if (fields === null || !isEmpty(fields)) return notEmptyRequest
+  if (!isEmptyRequest(body)) return notEmptyRequest
   const stream = jetstream.stream(names[0] as string)
   if (!stream) return streamNotFound
   return jetstream.delete(stream) ?? { success: true }
 }
 
-function purgeStream({ jetstream, names, body }: Request): ApiAnswer {
-  const fields = readFields(body)
-  if (fields === null) return invalidJson
+function purgeStream(request: Request): ApiAnswer {
+  const { jetstream, names } = request
+  const fields = readOptional(request, streamPurgeRequest)
+  if (isApiError(fields)) return fields
   const read = new FieldReader(fields)
   const filter = read.text('filter')
-  const seq = read.count('seq')
-  const keep = read.count('keep')
-  if (read.wrong) return invalidJson
+  const seq = read.integer('seq')
+  const keep = read.integer('keep')
   if (seq > 0 && keep > 0) return badRequest
   const stream = jetstream.stream(names[0] as string)
   if (!stream) return streamNotFound
@@ -165,17 +178,16 @@ function purgeStream({ jetstream, names, body }: Request): ApiAnswer {
   return { success: true, purged }
 }
 
-function streamInfo({ jetstream, names, body }: Request): ApiAnswer {
-  const fields = readFields(body)
-  if (fields === null) return invalidJson
+function streamInfo(request: Request): ApiAnswer {
+  const { jetstream, names } = request
+  const fields = readOptional(request, streamInfoRequest)
+  if (isApiError(fields)) return fields
   const read = new FieldReader(fields)
   const filter = read.text('subjects_filter')
-  const offset = read.count('offset')
-  const wantsDeleted = read.flag('deleted_details')
-  if (read.wrong) return invalidJson
+  const offset = Math.max(0, read.integer('offset'))
   const stream = jetstream.stream(names[0] as string)
   if (!stream) return streamNotFound
-  const deleted = wantsDeleted ? stream.deleted?.(deletedPageMax) : undefined
+  const deleted = read.flag('deleted_details') ? stream.deleted?.(deletedPageMax) : undefined
   const paging = filter === '' ? null : subjectPage(stream, filter, offset)
   const details: StateDetails = {
     ...(paging && { subjects: paging.subjects }),
@@ -206,10 +218,10 @@ function countSubjects(stream: Stream, filter: string, offset: number): number {
   }
 }
 
-function streamNames({ jetstream, body }: Request): ApiAnswer {
-  const found = selectStreams(jetstream, body)
-  if (found === null) return invalidJson
-  const { streams, offset } = found
+function streamNames(request: Request): ApiAnswer {
+  const fields = readOptional(request, streamNamesRequest)
+  if (isApiError(fields)) return fields
+  const { streams, offset } = selectStreams(request.jetstream, fields)
   const page = streams.slice(offset, offset + namesPageMax).map(stream => stream.config.name)
   return {
     total: streams.length,
@@ -219,30 +231,28 @@ function streamNames({ jetstream, body }: Request): ApiAnswer {
   }
 }
 
-function streamList({ jetstream, body }: Request): ApiAnswer {
-  const found = selectStreams(jetstream, body)
-  if (found === null) return invalidJson
-  const { streams, offset } = found
+function streamList(request: Request): ApiAnswer {
+  const { jetstream } = request
+  const fields = readOptional(request, streamListRequest)
+  if (isApiError(fields)) return fields
+  const { streams, offset } = selectStreams(jetstream, fields)
   const page = streams.slice(offset, offset + listPageMax)
   return {
     total: streams.length,
     offset,
     limit: listPageMax,
-    streams: page.map(stream => updatedFields(jetstream, stream)),
+    streams: page.map(stream => listedFields(jetstream, stream)),
   }
 }
 
 /** Streams in the order of their names, those whose subjects meet the request's. */
 function selectStreams(
   jetstream: StreamAdmin,
-  body: Buffer,
-): { streams: readonly Stream[]; offset: number } | null {
-  const fields = readFields(body)
-  if (fields === null) return null
+  fields: Fields,
+): { streams: readonly Stream[]; offset: number } {
   const read = new FieldReader(fields)
   const subject = read.text('subject')
-  const offset = read.count('offset')
-  if (read.wrong) return null
+  const offset = Math.max(0, read.integer('offset'))
   const streams = [...jetstream.streams.values()]
     .filter(({ config }) => subject === '' || config.subjects?.some(own => overlaps(own, subject)))
     .sort((a, b) => (a.config.name < b.config.name ? -1 : 1))

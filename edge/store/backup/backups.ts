@@ -6,6 +6,7 @@ import { isSubject } from '../../../src/subject/subject.ts'
 import type { Clock } from '../../../src/base/clock.ts'
 import type { Log } from '../../../src/base/log.ts'
 import { configFields, readStreamConfig } from '../api/config.ts'
+import { isEmptyRequest, readRequest } from '../api/read.ts'
 import { createdFields, stateFields } from '../api/info.ts'
 import {
   type ApiAnswer,
@@ -15,13 +16,13 @@ import {
   isApiError,
   type StreamAdmin,
 } from '../api/request.ts'
-import { type Fields, FieldReader, isEmpty, readFields, timeText } from '../api/text.ts'
+import { streamRestoreRequest, streamSnapshotRequest } from '../api/requests.ts'
+import { type Fields, FieldReader, timeText } from '../api/text.ts'
 import {
   badRequest,
   deliverSubjectInvalid,
   insufficientMemory,
   insufficientStorage,
-  invalidJson,
   namePathSeparators,
   restoreNameInUse,
   snapshotFailed,
@@ -96,19 +97,18 @@ export class Backups implements BackupVerbs, RestoreTarget {
 
   // ---- snapshots
 
-  snapshot({ names, body }: ApiRequest<StreamAdmin>): ApiAnswer | Promise<ApiAnswer> {
+  snapshot(request: ApiRequest<StreamAdmin>): ApiAnswer | Promise<ApiAnswer> {
     const { streams } = this.#parts
-    const fields = readFields(body)
-    if (fields !== null && isEmpty(fields)) return badRequest
-    const stream = streams.stream(names[0] as string)
+    if (isEmptyRequest(request.body)) return badRequest
+    const stream = streams.stream(request.names[0] as string)
     if (!stream) return streamNotFound
-    if (fields === null) return invalidJson
+    const fields = readRequest(request, streamSnapshotRequest)
+    if (isApiError(fields)) return fields
     const read = new FieldReader(fields)
     const deliverSubject = read.text('deliver_subject')
     const isBare = read.flag('no_consumers')
     const isChecked = read.flag('jsck')
     const sizes = sizesOf(read.integer('chunk_size'), read.integer('window_size'))
-    if (read.wrong) return invalidJson
     if (!isSubject(deliverSubject)) return deliverSubjectInvalid
     if (this.#snapshots.size >= snapshotsMax) return tooManyRequests
     return this.#snapshot(stream, deliverSubject, sizes, isBare, isChecked)
@@ -183,21 +183,17 @@ export class Backups implements BackupVerbs, RestoreTarget {
 
   // ---- restores
 
-  restore({ names, body }: ApiRequest<StreamAdmin>): ApiAnswer {
+  restore(request: ApiRequest<StreamAdmin>): ApiAnswer {
     const { streams } = this.#parts
-    const name = names[0] as string
-    const fields = readFields(body)
-    if (fields === null) return invalidJson
-    if (isEmpty(fields)) return badRequest
-    const read = new FieldReader(fields)
-    const given = read.fields('config') ?? {}
-    read.fields('state')
-    const inside = new FieldReader(given)
-    const nameInside = inside.text('name') || name
-    if (read.wrong || inside.wrong) return invalidJson
+    const name = request.names[0] as string
+    if (isEmptyRequest(request.body)) return badRequest
+    const fields = readRequest(request, streamRestoreRequest)
+    if (isApiError(fields)) return fields
+    const given = new FieldReader(fields).fields('config') ?? {}
+    const nameInside = new FieldReader(given).text('name') || name
     if (nameInside !== name) return streamMismatch
     if (/[\\/]/.test(name)) return namePathSeparators
-    const config = readStreamConfig({ ...given, name }, streams.duplicateWindowNsMax)
+    const config = streams.complete(readStreamConfig({ ...given, name }), false)
     if (isApiError(config)) return config
     const refused = streams.refuses(config)
     if (refused) return refused

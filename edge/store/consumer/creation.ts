@@ -2,8 +2,9 @@
 // consumer keep (reference 6.2)? The order of the checks is nats-server 2.15's.
 
 import { headerOf } from '../../../src/system/encoding.ts'
-import { answerHeaders, type ApiAnswer, type ApiRequest } from '../api/request.ts'
-import { type Fields, FieldReader, json, readFields } from '../api/text.ts'
+import { readRequest } from '../api/read.ts'
+import { answerHeaders, type ApiAnswer, type ApiRequest, isApiError } from '../api/request.ts'
+import { type Fields, FieldReader, json } from '../api/text.ts'
 import { invalidJson, replicasNotSupported, streamMismatch, streamNotFound } from '../errors.ts'
 import { identityHeaders, identityOf } from '../identity.ts'
 import type { ApiError, Stream } from '../shapes.ts'
@@ -16,6 +17,7 @@ import type { ConsumerGroup } from './group.ts'
 import type { ConsumerDirectory } from './handlers.ts'
 import { infoFields } from './info.ts'
 import { randomName } from './name.ts'
+import { consumerCreateRequest } from './shape.ts'
 
 /** How the subject names the consumer. */
 export type Form = 'ephemeral' | 'named' | 'durable'
@@ -38,15 +40,15 @@ export class Creation {
   }
 
   run(): ApiAnswer {
-    const { body, names } = this.#request
-    const fields = readFields(body)
-    if (fields === null) return invalidJson
+    const { names } = this.#request
+    const fields = readRequest(this.#request, consumerCreateRequest)
+    if (isApiError(fields)) return fields
     const from = new FieldReader(fields)
     const streamName = from.text('stream_name')
     const action = from.word('action', ['', 'create', 'update'] as const, '')
     const isPedantic = from.flag('pedantic')
     const config = readConfig(from.fields('config') ?? {})
-    if (from.wrong || config === null) return invalidJson
+    if (from.wrong || config === null) return invalidJson('consumer config')
     if (names[0] !== streamName) return streamMismatch
     return this.#checkNames(config) ?? this.#place({ config, action, isPedantic })
   }

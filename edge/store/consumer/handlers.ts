@@ -1,7 +1,8 @@
 // The consumer verbs of the JetStream API: rows for the dispatch table (reference 6.2).
 
-import type { ApiAnswer, ApiRequest, ApiRow } from '../api/request.ts'
-import { type Fields, FieldReader, isEmpty, readFields, timeOf, timeText } from '../api/text.ts'
+import { isEmptyRequest, readLoosely, readOptional } from '../api/read.ts'
+import { type ApiAnswer, type ApiRequest, type ApiRow, isApiError } from '../api/request.ts'
+import { type Fields, FieldReader, timeOf, timeText } from '../api/text.ts'
 import { clusterRequired, invalidJson, notEmptyRequest, streamNotFound } from '../errors.ts'
 import type { ApiError, Stream } from '../shapes.ts'
 import { withFields } from './config.ts'
@@ -12,6 +13,7 @@ import type { ConsumerGroup } from './group.ts'
 import { infoFields } from './info.ts'
 import { groupNameRule } from './priority.ts'
 import { PullOutlet } from './pull.ts'
+import { consumerPageRequest, consumerPauseRequest, consumerUnpinRequest } from './shape.ts'
 
 const namesLimit = 1024
 const listLimit = 256
@@ -104,16 +106,11 @@ interface Page {
 }
 
 /** A page of a stream's consumers, by name. */
-function pageOf(
-  directory: ConsumerDirectory,
-  { jetstream, names, body }: ApiRequest,
-  limit: number,
-): Page | ApiError {
-  const fields = isJson(body) ? readFields(body) : {}
-  if (fields === null) return invalidJson
-  const from = new FieldReader(fields)
-  const asked = from.integer('offset')
-  if (from.wrong) return invalidJson
+function pageOf(directory: ConsumerDirectory, request: ApiRequest, limit: number): Page | ApiError {
+  const { jetstream, names } = request
+  const fields = readOptional(request, consumerPageRequest)
+  if (isApiError(fields)) return fields
+  const asked = new FieldReader(fields).integer('offset')
   const stream = jetstream.stream(names[0] ?? '')
   const group = stream && directory.group(stream)
   if (!group) return streamNotFound
@@ -151,12 +148,10 @@ const notPaused = { paused: false, pause_until: timeText(0) }
 
 /** Until when, or no body: it goes on. */
 function pause(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
-  const fields = isJson(request.body) ? readFields(request.body) : {}
-  if (fields === null) return invalidJson
-  const from = new FieldReader(fields)
-  const text = from.text('pause_until')
-  const askedUs = text === '' ? 0 : timeOf(text)
-  if (from.wrong || askedUs === null) return invalidJson
+  const fields = readOptional(request, consumerPauseRequest)
+  if (isApiError(fields)) return fields
+  const text = new FieldReader(fields).text('pause_until')
+  const askedUs = timeOf(text) ?? 0
   const found = find(directory, request)
   if ('err_code' in found) return found
   const untilUs = Math.max(0, askedUs)
@@ -173,11 +168,10 @@ function pause(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
 
 /** The client that is pinned loses its pin; the next one to ask gets another. */
 function unpin(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
-  const fields = request.body.length === 0 ? null : readFields(request.body)
-  if (fields === null) return invalidJson
-  const from = new FieldReader(fields)
-  const name = from.text('group')
-  if (from.wrong || name === '') return invalidJson
+  const fields = readLoosely(request.body, consumerUnpinRequest)
+  if (isApiError(fields)) return fields
+  const name = new FieldReader(fields).text('group')
+  if (name === '') return invalidJson('consumer group not specified')
   if (!groupNameRule.test(name)) return errors.groupInvalid
   const found = find(directory, request)
   if ('err_code' in found) return found
@@ -187,15 +181,8 @@ function unpin(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
   return {}
 }
 
-/** What does not look like JSON is no request, and no mistake. */
-function isJson(body: Buffer): boolean {
-  const first = body.toString('utf8', 0, 64).trimStart().charAt(0)
-  return first === '{' || first === '['
-}
-
 function refuseBody(body: Buffer): ApiError | null {
-  const fields = readFields(body)
-  return fields === null || !isEmpty(fields) ? notEmptyRequest : null
+  return isEmptyRequest(body) ? null : notEmptyRequest
 }
 
 interface Found {

@@ -2,10 +2,11 @@
 // consumer, as MSG.NEXT is. The answer leaves once the reset is on disk, so that no crash brings
 // back what the asker believes to be forgotten (keeps invariant 1).
 
-import type { Account } from '../../../src/account/account.ts'
 import { headersOf, payloadOf, post } from '../../../src/broker/post.ts'
 import type { Message } from '../../../src/message.ts'
-import { FieldReader, type Fields, json, readFields } from '../api/text.ts'
+import { readLoosely } from '../api/read.ts'
+import { isApiError, type JetStreamAccount } from '../api/request.ts'
+import { FieldReader, type Fields, json } from '../api/text.ts'
 import { invalidJson, streamGeneral } from '../errors.ts'
 import { identityHeaders, identityOf } from '../identity.ts'
 import type { ApiError } from '../shapes.ts'
@@ -13,6 +14,7 @@ import type { Consumer } from './consumer.ts'
 import { resetInvalid } from './errors.ts'
 import { infoFields } from './info.ts'
 import { jetstreamOrigin } from './sender.ts'
+import { consumerResetRequest } from './shape.ts'
 
 /** The room, as a reset sees it. */
 export interface ResetRoom {
@@ -27,7 +29,7 @@ export function answerReset(
   room: ResetRoom,
   consumer: Consumer,
   message: Message,
-  { account }: { readonly account: Account },
+  jetstream: JetStreamAccount,
 ): void {
   const { reply } = message
   if (reply === '' || consumer.closed) return
@@ -35,13 +37,14 @@ export function answerReset(
   const headers = asksWho ? identityHeaders(identityOf(consumer.stream)) : Buffer.alloc(0)
   const send = (fields: Fields): void => {
     const payload = Buffer.from(json(fields))
-    post(account, jetstreamOrigin, { subject: reply, headers, payload })
+    post(jetstream.account, jetstreamOrigin, { subject: reply, headers, payload })
   }
   const refuse = (error: ApiError): void => send({ type, error, reset_seq: 0 })
-  const body = readFields(payloadOf(message))
-  const from = new FieldReader(body ?? {})
-  const seq = from.count('seq')
-  if (body === null || from.wrong) return refuse(invalidJson)
+  const body = payloadOf(message)
+  const fields = body.length === 0 ? {} : readLoosely(body, consumerResetRequest)
+  if (isApiError(fields)) return refuse(fields)
+  const seq = new FieldReader(fields).integer('seq')
+  if (!Number.isSafeInteger(seq)) return refuse(invalidJson('seq is too large'))
   const target = room.reset(consumer, seq)
   if (typeof target === 'string') return refuse(resetInvalid(target))
   room.onDisk(consumer, error => {

@@ -84,7 +84,7 @@ export function news(info: LeafInfo, id: number): string {
 }
 
 function lineOf(info: LeafInfo, id: number, more: object): string {
-  const { domain, cluster, leafnode_urls, ...head } = info
+  const { domain, cluster, leafnode_urls, api_lvl, ...head } = info
   const { host, port } = info
   const fields = {
     ...head,
@@ -94,6 +94,7 @@ function lineOf(info: LeafInfo, id: number, more: object): string {
     ...(cluster === undefined ? {} : { cluster }),
     ...(domain === undefined ? {} : { domain }),
     ...more,
+    api_lvl,
     info_on_connect: true,
     leafnode_urls,
   }

@@ -128,7 +128,7 @@ export function connectLine(
 
 /** What our INFO to other servers says besides what every INFO says. */
 export interface OwnInfo {
-  readonly server: Omit<ServerInfo, 'jetstream' | 'domain'>
+  readonly server: Omit<ServerInfo, 'jetstream' | 'domain' | 'api_lvl'>
   readonly identity: RouteIdentity
   readonly urls: readonly string[]
   readonly webSocketUrls: readonly string[]
