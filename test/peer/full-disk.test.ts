@@ -2,6 +2,7 @@
 // and acknowledgements go on, a purge brings the room back, and nothing acknowledged is lost, not
 // by a kill -9 and a start on the full disk either.
 
+import { connect, connectAsync } from 'mqtt'
 import * as assert from 'uvu/assert'
 import { type Edge, startEdge } from '../support/edge.ts'
 import { type SmallDisk, smallDisk } from '../support/small-disk.ts'
@@ -15,6 +16,9 @@ const publishMax = 2 * (diskBytes / payloadBytes)
 /** A sick store tries again once a second. */
 const healMsMax = 20_000
 const ackMsMax = 2000
+const replyMsMax = 20_000
+/** So long a device waits for what should not be answered. */
+const refusedMs = 2500
 const ackTriesMax = 10
 /** No room (10023, 10047), or the disk's own words (10077, 10173 and their like). */
 const refusals = /"err_code":(10023|10047|10077),/
@@ -22,6 +26,7 @@ const refusals = /"err_code":(10023|10047|10077),/
 async function startOn(disk: SmallDisk): Promise<Edge> {
   return startEdge({
     wrap: disk.wrap,
+    mqtt: true,
     conf: `jetstream { store_dir: "${disk.dir}/store", max_file_store: 1GB }`,
   })
 }
@@ -122,6 +127,58 @@ spec('full disk', it => {
       assert.is(await count(talk), 1)
       for (let i = 0; i < 20; i++) await healed(talk, 's.big', 'x'.repeat(payloadBytes))
       assert.is(await count(talk), 21)
+      talk.close()
+    } finally {
+      await edge.stop()
+      await disk.close()
+    }
+  }, 120_000)
+
+  it('is emptied by a deletion; devices are told nothing that does not hold', async () => {
+    const disk = await smallDisk(diskBytes)
+    const edge = await startOn(disk)
+    try {
+      const talk = await open(edge)
+      await ask(talk, '$JS.API.STREAM.CREATE.S', '{"name":"S","subjects":["s.*"]}')
+      const url = `mqtt://127.0.0.1:${edge.mqttPort}`
+      const keeper = { clientId: 'keeper', clean: false, reconnectPeriod: 0 }
+      const absent = await connectAsync(url, keeper)
+      await absent.subscribeAsync('q/#', { qos: 1 })
+      await absent.endAsync()
+      const told: string[] = []
+      const device = async (payload: string, msMax: number): Promise<void> => {
+        const client = await connectAsync(url, { reconnectPeriod: 0, connectTimeout: msMax })
+        client.on('error', () => {})
+        const late = new Promise<null>(resolve => setTimeout(() => resolve(null), msMax))
+        const answer = client.publishAsync('q/1', payload, { qos: 1 }).then(
+          () => told.push(payload),
+          () => null,
+        )
+        await Promise.race([answer, late])
+        client.end(true)
+      }
+      await device('before', replyMsMax)
+      await fill(talk)
+      await device('x'.repeat(payloadBytes), refusedMs)
+      await healed(talk, '$JS.API.STREAM.DELETE.S', '')
+      await healed(talk, '$JS.API.STREAM.CREATE.S', '{"name":"S","subjects":["s.*"]}')
+      await healed(talk, 's.big', 'x'.repeat(payloadBytes))
+      await device('after', replyMsMax)
+      assert.equal(
+        told.filter(payload => payload.length < payloadBytes),
+        ['before', 'after'],
+      )
+      const back = connect(url, keeper)
+      const came: string[] = []
+      await new Promise<void>(resolve =>
+        back.on('message', (_, payload) => {
+          came.push(payload.toString())
+          if (came.at(-1) === 'after') resolve()
+        }),
+      )
+      for (const payload of told)
+        assert.ok(came.includes(payload), `${payload.slice(0, 9)} is lost`)
+      await back.endAsync()
       talk.close()
     } finally {
       await edge.stop()
