@@ -50,6 +50,13 @@ export async function run(args: readonly string[], env: Env): Promise<void> {
     process.exitCode = command.code
     return
   }
+  if (command.flags.verifyStore) {
+    const { checkStore } = await import('./store/check-store.ts')
+    const { lines, isGood } = await checkStore(command.config.options.jetstream, realClock)
+    process.stdout.write(lines.map(line => `${line}\n`).join(''))
+    process.exitCode = isGood ? 0 : 1
+    return
+  }
   process.title = processTitle
   await new App(parts, command.flags, command.config, env).start()
 }

@@ -54,6 +54,7 @@ export function versionProblem(version: string): string | undefined {
 export class Db {
   /** Path of the database file; '' for one in memory. */
   readonly file: string
+  readonly #isLook: boolean
   #raw: Database.Database | null
   #dbFd = -1
   #walFd = -1
@@ -61,19 +62,31 @@ export class Db {
   #restartsSynced = false
   readonly #statements = new Map<string, Statement>()
 
-  /** Opens or creates; throws SQLite's error for a file that is not a database. */
-  constructor(file: string) {
+  /**
+   * Opens or creates; throws SQLite's error for a file that is not a database. `look`: only to read
+   * what is there, while nobody writes it; `salvage`: the same where pages are missing.
+   */
+  constructor(file: string, mode: 'write' | 'look' | 'salvage' = 'write') {
     this.file = file
-    const raw = new Database(file === '' ? ':memory:' : file, { timeout: busyMsMax })
+    const isLook = mode !== 'write'
+    this.#isLook = isLook
+    const options = { timeout: busyMsMax, ...(isLook && { readonly: true, fileMustExist: true }) }
+    const raw = new Database(file === '' ? ':memory:' : file, options)
     this.#raw = raw
     try {
+      if (mode === 'salvage') {
+        // A file that is shorter than it says is refused otherwise.
+        raw.unsafeMode(true)
+        raw.pragma('writable_schema=ON')
+      }
       const problem = versionProblem(String(raw.prepare('SELECT sqlite_version()').pluck().get()))
       if (problem) throw new Error(problem)
-      raw.pragma(`page_size=${pageBytes}`)
+      if (!isLook) raw.pragma(`page_size=${pageBytes}`)
       raw.pragma(`cache_size=-${cacheKiB}`)
       raw.pragma('mmap_size=0')
       raw.pragma('temp_store=MEMORY')
-      if (file === '') return
+      if (isLook) raw.prepare('SELECT count(*) FROM sqlite_schema').get()
+      if (file === '' || isLook) return
       try {
         openWal(raw)
       } catch (error) {
@@ -143,7 +156,8 @@ export class Db {
 
   /** Leaves the mark for the next start when the error says "damaged"; returns the error. */
   noticed(error: unknown): unknown {
-    if (this.file !== '' && isDamage(error)) fs.writeFileSync(suspectFile(this.file), '')
+    if (this.file !== '' && !this.#isLook && isDamage(error))
+      fs.writeFileSync(suspectFile(this.file), '')
     return error
   }
 

@@ -5,7 +5,7 @@
 //   close: the other way round, so that nothing new comes while the last group is written
 
 import { mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs'
-import { tmpdir, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Account } from '../../src/account/account.ts'
 import { setAside, type TieredLimits } from '../../src/account/stream-limits.ts'
@@ -26,7 +26,8 @@ import type { Fields } from './api/text.ts'
 import { batchLimitsOf, Inflight } from './batch/limits.ts'
 import { Consumers } from './consumer/consumers.ts'
 import { DomainMapping } from './mapping.ts'
-import type { JetStreamOptions } from './options.ts'
+import { type JetStreamOptions, storeDirOf } from './options.ts'
+import { ProblemAdvisory } from './problem-advisory.ts'
 import { Resources } from './resources.ts'
 import { fileName } from './salvage.ts'
 import type { Tables } from './schema.ts'
@@ -80,6 +81,7 @@ export class JetStream {
   #consumers: Consumers | null = null
   #resources: Resources | null = null
   #copies: Copies | null = null
+  readonly #advisory: ProblemAdvisory
   #dispatch: Dispatch<StreamAdmin> | null = null
 
   constructor(parts: JetStreamParts) {
@@ -88,7 +90,7 @@ export class JetStream {
     this.#limits = serverLimitsOf(options)
     this.#inflight = new Inflight(batchLimitsOf(options))
     this.#complaints = new Complaints(log, clock)
-    this.storeDir = join(options.store_dir ?? join(tmpdir(), 'nats'), 'jetstream')
+    this.storeDir = storeDirOf(options)
     this.domain = options.domain ?? ''
     this.store = new Store({
       dir: this.storeDir,
@@ -99,6 +101,14 @@ export class JetStream {
       reserveBytes,
       ...parts.bounds,
       ...(parts.tables && { tables: parts.tables }),
+    })
+    this.#advisory = new ProblemAdvisory({
+      clock,
+      serverName: parts.serverName,
+      problems: () => this.store.health(),
+      advise: (...advisory) => {
+        for (const { streams } of this.#rooms.values()) streams.advise(...advisory)
+      },
     })
   }
 
@@ -135,6 +145,7 @@ export class JetStream {
     ])
     this.#dispatch = dispatch
     for (const account of this.#parts.accounts) this.enable(account)
+    this.#advisory.start()
     if (options.backup !== null) {
       const { Copies } = await import('./backup/copies.ts')
       const from = join(this.storeDir, fileName)
@@ -193,6 +204,7 @@ export class JetStream {
     consumers?.close()
     for (const { streams } of this.#rooms.values()) streams.close()
     this.#rooms.clear()
+    this.#advisory.close()
     await this.#copies?.close()
     await this.store.close()
   }

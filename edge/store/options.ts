@@ -2,6 +2,8 @@
 // nats-server's (reference 2.8); one default differs on purpose: every acknowledged message is on
 // disk (`sync_interval: always`).
 
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { checkConfig } from '../../src/server/check.ts'
 import { parseDurationMs } from '../../src/server/duration.ts'
 import type { Block, ConfNode, Report, Values } from '../../src/server/option.ts'
@@ -155,6 +157,11 @@ export const jetstreamOption = {
   block: jetstreamBlock,
   about: 'The embedded store: true, false, or a block.',
 } as const
+
+/** Where the store itself is. */
+export function storeDirOf(options: JetStreamOptions): string {
+  return join(options.store_dir ?? join(tmpdir(), 'nats'), 'jetstream')
+}
 
 /** Every default, as `jetstream: true` gives. */
 export function jetstreamDefaults(): JetStreamOptions {

@@ -120,7 +120,7 @@ function moveAside(file: string, nowMs: number): string {
 function copyAll(aside: string, to: Db): number {
   let from: Db | null = null
   try {
-    from = new Db(aside)
+    from = new Db(aside, 'salvage')
     from.value('SELECT count(*) FROM sqlite_schema')
   } catch (error) {
     from?.close()
@@ -137,6 +137,7 @@ function copyAll(aside: string, to: Db): number {
     return count
   } finally {
     from.close()
+    fs.rmSync(`${aside}-shm`, { force: true })
   }
 }
 

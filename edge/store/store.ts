@@ -79,7 +79,7 @@ export class Store implements Participant {
         this.#open('')
       } catch (error) {
         // Damage that opening did not show, met while the streams were loaded.
-        if (!isDamage(error)) throw error
+        if (!isUnreadable(error)) throw error
         await this.#abandon()
         this.#open((error as Error).message)
       }
@@ -471,6 +471,12 @@ export class Store implements Participant {
     const bounded = Math.min(Math.max(ms, 1), expireMsMax)
     this.#timer = this.options.clock.after(bounded, () => this.#expire())
   }
+}
+
+/** Damage, as SQLite sees it or as we do: a number where bytes should be, JSON that is none. */
+function isUnreadable(error: unknown): boolean {
+  const isOfLanguage = error instanceof TypeError || error instanceof SyntaxError
+  return isOfLanguage || error instanceof RangeError || isDamage(error)
 }
 
 const keyOf = (account: string, name: string): string => `${account} ${name}`

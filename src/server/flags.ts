@@ -29,6 +29,7 @@ export interface Flags {
   traceVerbose?: boolean
   jetstream?: boolean
   storeDir?: string
+  verifyStore?: boolean
   user?: string
   password?: string
   token?: string
@@ -131,6 +132,7 @@ const columns: readonly Columns[] = [
   ['max_traced_msg_len', 'Logging', 'len', 'Maximum printable length for traced messages (default: unlimited)', whole('tracedBytesMax')],
   ['js jetstream', 'JetStream', '', 'Enable JetStream functionality', toggle('jetstream')],
   ['sd store_dir', 'JetStream', 'dir', 'Set the storage directory', text('storeDir')],
+  ['verify_store', 'JetStream', '', 'Check the store, print what is wrong with it and exit; changes nothing', toggle('verifyStore')],
   ['user', 'Authorization', 'user', 'User required for connections', text('user')],
   ['pass', 'Authorization', 'password', 'Password required for connections', text('password')],
   ['auth', 'Authorization', 'token', 'Authorization token required for connections', text('token')],

@@ -29,6 +29,7 @@ const good: readonly (readonly [string, Flags, string[]?])[] = [
   ['-DVV', { debug: true, trace: true, traceVerbose: true }],
   ['-T=false', { logTime: false }],
   ['-js -sd /x', { jetstream: true, storeDir: '/x' }],
+  ['-js --verify_store', { jetstream: true, verifyStore: true }],
   ['-c f.conf -t', { config: 'f.conf', test: true }],
   ['-sl reload=1', { signal: 'reload=1' }],
   ['--user a --pass=b', { user: 'a', password: 'b' }],
