@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import type { StreamConfig } from '../../edge/store/shapes.ts'
 import { Store, type StoreOptions } from '../../edge/store/store.ts'
 import type { StoreStream } from '../../edge/store/stream.ts'
+import { verifyTimed } from '../../edge/store/timed/verify.ts'
 import { verify } from '../../edge/store/verify.ts'
 import { FakeClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
@@ -87,6 +88,11 @@ export class TestStore {
     this.store.saveAll()
     await this.onDisk()
     const wrong = this.store.databases.flatMap(verify)
+    for (const account of this.store.accounts()) {
+      for (const stream of this.store.streamsOf(account)) {
+        wrong.push(...verifyTimed(stream, stream.rows.db))
+      }
+    }
     await this.store.close()
     fs.rmSync(this.dir, { recursive: true, force: true })
     assert.equal(wrong, [])

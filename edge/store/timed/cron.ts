@@ -50,6 +50,7 @@ export function cronOf(text: string): Cron | null {
   if (!seconds || !minutes || !hours || !days || !months || !weekdays) return null
   // Lists of nothing, such as `,`: no time matches, and looking for one would take long.
   if ([seconds, minutes, hours, months].some(({ matches }) => matches.length === 0)) return null
+  if (!hasDay(days, months, weekdays)) return null
   return {
     seconds: seconds.matches,
     minutes: minutes.matches,
@@ -59,6 +60,19 @@ export function cronOf(text: string): Cron | null {
     weekdays: weekdays.matches,
     bothDays: days.star || weekdays.star,
   }
+}
+
+const monthDays = [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+/** Is there such a day in any year? A 31st of June is not looked for. */
+function hasDay(days: Field, months: Field, weekdays: Field): boolean {
+  const bothDays = days.star || weekdays.star
+  const anyWeekday = weekdays.matches.length > 0
+  if (bothDays && !anyWeekday) return false
+  if (!bothDays && anyWeekday) return true
+  return months.matches.some((_, month) =>
+    days.matches.some((_, day) => day <= (monthDays[month] as number)),
+  )
 }
 
 interface Field {

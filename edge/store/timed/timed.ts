@@ -122,7 +122,7 @@ export class Timed implements StreamListener {
     if (ttl !== undefined && ttl > 0) this.#keep(seq, ttl, place?.timeUs)
     if (this.#ages?.stored() === true) this.#parts.wake(this.#ages.waitMs())
     const schedules = this.#schedules
-    if (schedules === null) return
+    if (schedules === null || !this.#parts.stream.config.allow_msg_schedules) return
     if (schedule?.pattern !== undefined) {
       this.#arrange(message.subject, seq, schedule, place?.timeUs)
     } else if (schedule?.scheduler === undefined) {
@@ -207,7 +207,8 @@ export class Timed implements StreamListener {
   /** Counted from now, or from what a mirror's origin says. */
   #keep(seq: number, ttl: number, timeUs: number | undefined): void {
     const { stream, time, wake } = this.#parts
-    if (this.#ttls === null) return
+    // Of an update that was rolled back the agenda stays.
+    if (this.#ttls === null || !stream.config.allow_msg_ttl) return
     const from = timeUs === undefined ? time.steadyNowUs() : time.steadyUs(timeUs)
     const dueUs = from + keptSeconds(stream.config, ttl) * usPerSecond
     this.#ttls.add(seq, Math.min(dueUs, Number.MAX_SAFE_INTEGER))

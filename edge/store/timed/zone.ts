@@ -47,10 +47,26 @@ function newZone(timeZone: string): Zone | null {
     // A name nobody knows is the publisher's mistake.
     return null
   }
-  return { offsetMs: utcMs => offsetIn(format, utcMs) }
+  return remembered(format)
 }
 
 const secondMs = 1000
+/** Clocks are changed on a quarter of an hour. */
+const quarterMs = 900_000
+
+/** Remembers one quarter: who looks for a minute or a second asks for it again and again. */
+function remembered(format: Intl.DateTimeFormat): Zone {
+  let quarter = Number.NaN
+  let offset = 0
+  return {
+    offsetMs(utcMs) {
+      const asked = Math.floor(utcMs / quarterMs)
+      if (asked !== quarter) offset = offsetIn(format, utcMs)
+      quarter = asked
+      return offset
+    },
+  }
+}
 
 function offsetIn(format: Intl.DateTimeFormat, utcMs: number): number {
   const seconds = Math.floor(utcMs / secondMs) * secondMs

@@ -10,6 +10,7 @@ import { brokenDevices } from './check-devices.ts'
 import { batchCount, bodyOf, publishOf, subjectOf } from './message.ts'
 import type { Promises, Purge, Said } from './promises.ts'
 import { configs } from './publishing.ts'
+import { brokenTimes } from './timing.ts'
 import { World } from './world.ts'
 
 export interface Verdict {
@@ -49,6 +50,7 @@ export async function judge(base: string, promises: Promises): Promise<Verdict> 
 async function brokenPromises(world: World, promises: Promises): Promise<string[]> {
   const wrong = [...brokenStreams(world, promises), ...brokenDevices(world, promises)]
   for (const life of livesOf(world)) wrong.push(...(await brokenNext(world, promises, life)))
+  wrong.push(...brokenTimes(world, promises))
   return [...wrong, ...(await brokenConsumers(world, promises))]
 }
 

@@ -8,6 +8,7 @@ import { Consuming } from './consuming.ts'
 import { Devices } from './devices.ts'
 import { Publishing } from './publishing.ts'
 import { Dice, Tell } from './tell.ts'
+import { Timing } from './timing.ts'
 import { World, turn } from './world.ts'
 
 const [base = '', events = '', roundsText = '', sabotage = ''] = process.argv.slice(2)
@@ -35,9 +36,11 @@ const work = [
   new Publishing(world, tell, dice),
   new Consuming(world, tell, dice),
   new Devices(world, tell, dice),
+  new Timing(world, tell),
 ] as const
 await work[0].start()
 await work[1].start()
+await work[3].start()
 await world.onDisk()
 tell.now('S')
 
