@@ -11,10 +11,9 @@ import type { Acks } from './acks.ts'
 import { Batches } from './batch/batches.ts'
 import type { Inflight } from './batch/limits.ts'
 import type { AbandonReason } from './batch/parts.ts'
-import { rollupFailed } from './errors.ts'
 import type { Intake } from './intake.ts'
 import { noOptions, publishOptions } from './publish-headers.ts'
-import type { ApiError, AppendOptions, Durable, Stream } from './shapes.ts'
+import type { Durable, Stream } from './shapes.ts'
 
 export interface CaptureParts {
   readonly stream: Stream
@@ -56,11 +55,6 @@ export class Capture implements LocalSink {
       ? publishOptions(message.chunk, message.bodyStart, message.payloadStart)
       : noOptions
     if (this.batches.take(message, options, reply)) return
-    const refused = this.#refuses(options)
-    if (refused !== null) {
-      this.#acks.refuse(reply, message.receipt, config.name, refused)
-      return
-    }
     const appended = this.#intake.append(
       { subject: message.target, headers: headersOf(message), payload: payloadOf(message) },
       options,
@@ -79,15 +73,5 @@ export class Capture implements LocalSink {
     else if (reply !== '' || message.receipt !== null) {
       this.#acks.whenOnDisk(reply, message.receipt, config.name, text)
     }
-  }
-
-  /** What the stream itself does not know; all else it checks in nats-server's order. */
-  #refuses(options: AppendOptions): ApiError | null {
-    const { config } = this.#stream
-    const { rollup } = options
-    if (rollup !== undefined && rollup !== 'sub' && rollup !== 'all' && config.allow_rollup_hdrs) {
-      return rollupFailed(`rollup value invalid: "${String(rollup)}"`)
-    }
-    return null
   }
 }

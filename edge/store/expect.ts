@@ -69,10 +69,13 @@ export function expectationFailure(
   if (lastId !== undefined && lastId !== '' && lastId !== stream.dedupe.lastId) {
     return wrongLastMsgId(stream.dedupe.lastId)
   }
-  if (options.rollup === undefined) return undefined
+  const { rollup } = options
+  if (rollup === undefined) return undefined
   const { allow_rollup_hdrs, deny_purge } = stream.config
   const mayRollUp = options.sourced === true || (allow_rollup_hdrs && !deny_purge)
-  return mayRollUp ? undefined : rollupFailed('rollup not permitted')
+  if (!mayRollUp) return rollupFailed('rollup not permitted')
+  const isKnown = rollup === 'sub' || rollup === 'all'
+  return isKnown ? undefined : rollupFailed(`rollup value invalid: "${String(rollup)}"`)
 }
 
 /** A publisher's message that says it came from a source. */

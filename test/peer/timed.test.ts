@@ -314,7 +314,16 @@ spec('messages with a time beside nats-server 2.15', (it, hooks) => {
   for (const [title, scenario] of Object.entries(scenarios)) {
     it(title, async () => {
       const [theirs, ours] = await Promise.all([scenario(pair.theirs), scenario(pair.ours)])
-      assert.equal(ours, theirs)
+      const [left, right] = [theirs, ours].map(found => (found as unknown[]).flat(9).map(String))
+      assert.is(differences(left ?? [], right ?? []), '')
     })
   }
 })
+
+function differences(theirs: readonly string[], ours: readonly string[]): string {
+  const found: string[] = []
+  for (let i = 0; i < Math.max(theirs.length, ours.length); i++) {
+    if (theirs[i] !== ours[i]) found.push(`theirs ${theirs[i]}\nours   ${ours[i]}`)
+  }
+  return found.join('\n')
+}
