@@ -158,6 +158,7 @@ spec('jetstream option', it => {
         batch: { max_inflight_per_stream: 0, max_inflight_total: 0, max_msgs: 0, timeout: 0 },
       },
       strict: true,
+      backup: null,
     })
     assert.is(check('jetstream { sync_interval: always }').values.jetstream?.sync_interval, null)
   })
