@@ -3,7 +3,7 @@
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { connect, type NatsConnection } from '@nats-io/transport-node'
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
 import { ArchiveReader, entryHead } from '../../edge/store/backup/archive.ts'
 import { sizesOf } from '../../edge/store/backup/snapshot.ts'
@@ -213,6 +213,31 @@ spec('store/backup', it => {
       },
       dir,
     )
+  })
+
+  it('restores the ids and the times to live of messages', async () => {
+    await withBroker({}, async ({ nc }) => {
+      const headersOf = (line: string) => ({ headers: `NATS/1.0\r\n${line}\r\n\r\n` })
+      const freshUs = Date.now() * 1000
+      const archive = archiveOf(
+        stateOf({ last_seq: 4 }),
+        message(1, { timeUs: freshUs, ...headersOf('Nats-Msg-Id: one') }),
+        message(2, { timeUs: freshUs, ...headersOf('Nats-Msg-Id: one') }),
+        message(3, { timeUs: freshUs, ...headersOf('Nats-TTL: 1') }),
+        message(4, { timeUs: freshUs, ...headersOf('Nats-TTL: never') }),
+      )
+      const timed = { ...config, allow_msg_ttl: true, subject_delete_marker_ttl: 2_000_000_000 }
+      const { end } = await restore(nc, 'S', { ...timed, allow_rollup_hdrs: true }, archive)
+      assert.not.ok(end.error, JSON.stringify(end))
+      const again = headers()
+      again.append('Nats-Msg-Id', 'one')
+      const ack = await nc.request('s.a', 'again', { ...patient, headers: again })
+      assert.is(ack.json<{ duplicate?: boolean }>().duplicate, true)
+      const has = async (seq: number) =>
+        errorOf(await ask(nc, 'STREAM.MSG.GET.S', { seq })) === undefined
+      while (await has(3)) await new Promise(resolve => setTimeout(resolve, 50))
+      assert.ok((await has(1)) && (await has(2)) && (await has(4)))
+    })
   })
 
   it('forgets a sender who falls silent, and one who wants no answers', async () => {

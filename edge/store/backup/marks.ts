@@ -11,7 +11,13 @@ export function isHidden(config: StreamConfig): boolean {
 
 /** What takes a backup's messages: what is published later obeys the stream's own config. */
 export function hiddenConfig(config: StreamConfig, firstSeq: number): StreamConfig {
-  const { first_seq: _, discard_new_per_subject: __, ...rest } = config
+  // Nothing but the backup may take a sequence: no delete marker either.
+  const {
+    first_seq: _,
+    discard_new_per_subject: __,
+    subject_delete_marker_ttl: ___,
+    ...rest
+  } = config
   return {
     ...rest,
     restore: 'running',

@@ -25,7 +25,8 @@ import { isApiError } from '../api/request.ts'
 import { json, type Fields } from '../api/text.ts'
 import { insufficientMemory, insufficientStorage, restoreFailed } from '../errors.ts'
 import { jetstreamOrigin } from '../replies.ts'
-import type { ApiError, Durable, Stream, StreamConfig } from '../shapes.ts'
+import { publishOptions } from '../publish-headers.ts'
+import type { ApiError, AppendOptions, Durable, Stream, StreamConfig } from '../shapes.ts'
 import { ArchiveReader, type Entry } from './archive.ts'
 import { type ArchivedConsumer, Contents, isHeaderBlock } from './contents.ts'
 
@@ -69,6 +70,19 @@ const groupBytesMax = 256 * 1024
 /** As much as the largest window of a snapshot. */
 const waitingBytesMax = 32 * 1024 * 1024
 const type = 'io.nats.jetstream.api.v1.stream_create_response'
+/** Of what a publisher asked for, what lasts: its id, its time to live, its schedule. */
+function restoredOptions(headers: Buffer, seq: number, timeUs: number): AppendOptions {
+  const place = { seq, timeUs }
+  if (headers.length === 0) return { place }
+  const { msgId, ttl, schedule } = publishOptions(headers, 0, headers.length)
+  return {
+    place,
+    ...(msgId !== undefined && { msgId }),
+    ...(ttl !== undefined && !Number.isNaN(ttl) && { ttl }),
+    ...(schedule && { schedule }),
+  }
+}
+
 const accountLimits: ReadonlySet<number> = new Set([10_002, 10_023])
 
 export class Restore implements LocalSink {
@@ -236,8 +250,12 @@ export class Restore implements LocalSink {
     const { name, seq, timeUs, headers, payload } = entry
     if (!isHeaderBlock(headers)) return this.#fail(`message sequence ${seq} has invalid headers`)
     const message = { subject: name, headers, payload }
-    const appended = stream.append(message, { place: { seq, timeUs } })
+    const options = restoredOptions(headers, seq, timeUs)
+    let appended = stream.append(message, options)
+    // The same id again, which its window had let go by: it is a message all the same.
+    if (appended.is === 'duplicate') appended = stream.append(message, { ...options, msgId: '' })
     if (appended.is === 'refused') return this.#refused(appended.error, seq)
+    if (appended.seq !== seq) return this.#fail(`message sequence ${seq} is taken`)
     this.#unsyncedBytes += name.length + headers.length + payload.length + 100
     return true
   }
