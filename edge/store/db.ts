@@ -81,7 +81,11 @@ export class Db {
       }
       const problem = versionProblem(String(raw.prepare('SELECT sqlite_version()').pluck().get()))
       if (problem) throw new Error(problem)
-      if (!isLook) raw.pragma(`page_size=${pageBytes}`)
+      if (!isLook) {
+        raw.pragma(`page_size=${pageBytes}`)
+        // Counts for a file that is new: it can give back what is free.
+        raw.pragma('auto_vacuum=INCREMENTAL')
+      }
       raw.pragma(`cache_size=-${cacheKiB}`)
       raw.pragma('mmap_size=0')
       raw.pragma('temp_store=MEMORY')
@@ -178,6 +182,16 @@ export class Db {
   /** Pages of the database file that hold nothing: removals leave them for what comes. */
   freeBytes(): number {
     return Number(this.value('PRAGMA freelist_count') ?? 0) * pageBytes
+  }
+
+  /** Moves that many pages at most from the end of the file to free places, within a transaction. */
+  vacuum(pages: number): void {
+    this.#db.exec(`PRAGMA incremental_vacuum(${pages})`)
+  }
+
+  /** False for a file that was made without: a whole VACUUM changes it. */
+  get givesBack(): boolean {
+    return Number(this.value('PRAGMA auto_vacuum')) === 2
   }
 
   /**
@@ -349,11 +363,14 @@ class Watched implements Statement {
   }
 }
 
-/** True for what SQLite says of a file that is not, or no longer, a sound database. */
+/**
+ * True for what SQLite says of a file that is not, or no longer, a sound database. A constraint that
+ * fails is damage as well: nothing we write breaks one, unless the tables contradict each other.
+ */
 export function isDamage(error: unknown): boolean {
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
   if (typeof code !== 'string') return false
-  return /^SQLITE_(CORRUPT|NOTADB|FORMAT|IOERR_READ|IOERR_SHORT_READ)/.test(code)
+  return /^SQLITE_(CORRUPT|CONSTRAINT|NOTADB|FORMAT|IOERR_READ|IOERR_SHORT_READ)/.test(code)
 }
 
 /** Beside the database: it was found damaged while running, to be checked at the next start. */

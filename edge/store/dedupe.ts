@@ -4,8 +4,7 @@
 // read back at start, as nats-server does it. So an id whose message was removed is forgotten by a
 // restart, and so is one with more than idsMax messages after it.
 
-import type { Rows } from './rows.ts'
-import { seqOf, seqsMax } from './schema.ts'
+import type { Shelf } from './reader.ts'
 
 /** Ids beyond these are forgotten before their window ends, oldest first; `dropped` counts them. */
 const idsMax = 100_000
@@ -39,26 +38,19 @@ export class Dedupe {
     }
   }
 
-  /** Reads back the ids of the window, from a message's row on: those of the last idsMax rows. */
-  load(rows: Rows, fromId: number, cutoffUs: number): void {
-    const read = rows.db.prepare(
-      'SELECT id, time, headers FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT 512',
-    )
-    const end = fromId - seqOf(fromId) + seqsMax
-    const oldest = rows.db.value(
-      'SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?',
-      fromId,
-      end,
-      idsMax - 1,
-    )
-    for (let at = Number(oldest ?? fromId); at < end; ) {
-      const found = read.all(at, end)
-      for (const [id, time, headers] of found) {
-        this.lastId = headers ? msgIdOf(headers as Buffer) : ''
-        if (this.lastId !== '') this.add(this.lastId, seqOf(Number(id)), Number(time), cutoffUs)
-        at = Number(id) + 1
+  /** Reads back the ids of the window, from a sequence on: those of the last idsMax messages. */
+  load({ blocks, data, lastSeq }: Shelf, fromSeq: number, cutoffUs: number): void {
+    for (let from = Math.max(fromSeq, lastSeq + 1 - idsMax); from <= lastSeq; ) {
+      const block = blocks.from(data, from)
+      if (!block) return
+      for (let i = block.indexFrom(from); i < block.count; i++) {
+        if (block.isGone(i)) continue
+        const start = block.start(i)
+        const bytes = block.headerBytes(i)
+        this.lastId = bytes > 0 ? msgIdOf(block.bodies.subarray(start, start + bytes)) : ''
+        if (this.lastId !== '') this.add(this.lastId, block.seq(i), block.time(i), cutoffUs)
       }
-      if (found.length < 512) break
+      from = block.lastSeq + 1
     }
   }
 

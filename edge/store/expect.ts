@@ -2,7 +2,6 @@
 // order (reference 6.5): size, the stream's name, sequence of the subject and of the stream; and,
 // when it is no duplicate, the last id and roll-ups.
 
-import { hasWildcard } from '../../src/subject/subject.ts'
 import {
   insufficientStorage,
   messageTooLarge,
@@ -49,7 +48,7 @@ function sequenceFailure(
   if (noTtl !== undefined) return noTtl
   if (options.expectedLastSubjectSeq !== undefined) {
     const asked = options.expectedLastSubjectSeqSubject ?? message.subject
-    const last = lastSeqMatching(stream, asked)
+    const last = stream.lastSeqMatching(asked)
     if (last !== options.expectedLastSubjectSeq) return wrongLastSequence(last)
   } else if (options.expectedLastSubjectSeqSubject !== undefined) return subjectSequenceMissing
   if (options.expectedLastSeq !== undefined && options.expectedLastSeq !== stream.lastSeq) {
@@ -81,11 +80,4 @@ export function expectationFailure(
 /** A publisher's message that says it came from a source. */
 export function claimsSource({ hasSource, sourced, place }: AppendOptions): boolean {
   return hasSource === true && sourced !== true && place === undefined
-}
-
-/** The highest sequence on the subjects that match, readable or not; 0: there is none. */
-export function lastSeqMatching(stream: StoreStream, subject: string): number {
-  if (!hasWildcard(subject)) return stream.lastSeqOf(subject)
-  const entries = stream.interned.matching(stream.reader.filter([subject]))
-  return entries.reduce((last, entry) => Math.max(last, stream.lastSeqOf(entry.name)), 0)
 }

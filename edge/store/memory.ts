@@ -4,6 +4,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
+import { Blocks } from './blocks.ts'
 import { Commit } from './commit.ts'
 import { Db } from './db.ts'
 import type { Held } from './held.ts'
@@ -11,6 +12,7 @@ import { Rows } from './rows.ts'
 import { prepareSchema } from './schema.ts'
 import type { StreamConfig } from './shapes.ts'
 import { sourceTables } from './source/positions.ts'
+import { Sweeper } from './sweeper.ts'
 import type { StoreTime } from './time.ts'
 import { timedTables } from './timed/schema.ts'
 
@@ -19,15 +21,21 @@ export interface Vault {
   readonly db: Db
   readonly commit: Commit
   readonly rows: Rows
+  readonly blocks: Blocks
+  readonly sweeper: Sweeper
 }
 
 /** What a stream is made of. */
 export interface StreamParts {
   readonly id: number
+  /** The number its blocks have. */
+  readonly data: number
   readonly account: string
   readonly config: StreamConfig
   readonly createdUs: number
   readonly rows: Rows
+  readonly blocks: Blocks
+  readonly sweeper: Sweeper
   readonly commit: Commit
   /** What the account's streams hold, this one's messages among it. */
   readonly held: Held
@@ -46,6 +54,10 @@ export interface VaultParts {
 export function openMemory(parts: VaultParts): Vault {
   const db = new Db('')
   prepareSchema(db, [...sourceTables, ...timedTables])
-  const commit = new Commit({ ...parts, db, syncIntervalMs: null, walBytesMax: 0 })
-  return { db, commit, rows: new Rows(db) }
+  return newVault(db, new Commit({ ...parts, db, syncIntervalMs: null, walBytesMax: 0 }))
+}
+
+export function newVault(db: Db, commit: Commit): Vault {
+  const [rows, blocks] = [new Rows(db), new Blocks(db)]
+  return { db, commit, rows, blocks, sweeper: new Sweeper({ db, rows, blocks, commit }) }
 }

@@ -1,16 +1,23 @@
 // Reading one stream. Sees messages from the first to the last readable one: what a power cut
 // could take back stays out of sight (invariant 2), and what is removed is gone at once, although
-// its row may wait for the next group.
+// its block may be changed with a later group only.
+//
+// Messages of one subject are found by the way that costs least: the index of a `keyed` stream;
+// the chain that leads from a subject's last message back (block.ts), when that is short; or a
+// search through the outlines of the blocks, whose bodies are not touched for it.
 
+import type { Block } from './block.ts'
+import type { Blocks, Outline } from './blocks.ts'
+import { chainOf, lastInChain } from './chain.ts'
 import { Filter } from './filter.ts'
-import type { Rows } from './rows.ts'
-import { idOf, seqOf } from './schema.ts'
+import { Matcher } from './matcher.ts'
 import type { StoredMessage, StreamConfig } from './shapes.ts'
 import type { SubjectEntry, Subjects } from './subjects.ts'
 
 /** What the reader needs of a stream. */
 export interface Shelf {
-  readonly id: number
+  /** The number its blocks have. */
+  readonly data: number
   readonly config: StreamConfig
   readonly firstSeq: number
   readonly lastSeq: number
@@ -18,27 +25,39 @@ export interface Shelf {
   /** Messages from first to last, readable or not. */
   readonly messages: number
   readonly keyed: boolean
-  /** Removed, their rows not yet deleted. */
+  /** Removed, their blocks not yet changed. */
   readonly removed: ReadonlySet<number>
   readonly interned: Subjects
-  readonly rows: Rows
+  readonly blocks: Blocks
+  /** The block of a message, written or not; its body may be missing. */
+  shapeOf(seq: number): Block | undefined
 }
 
-const nothing = Buffer.alloc(0)
-const scanRows = 256
 /** Messages looked at for a list of deleted ones: about a tenth of a second of the loop. */
-const deletedStepsMax = 100_000
+const deletedStepsMax = 1_000_000
 const missesMax = 64
-/** With more subjects than these a scan is cheaper than asking the index for each. */
-const keyedSubjectsMax = 16
+const matchersMax = 16
+/** With more subjects than these a scan is cheaper than asking for each. */
+const soughtSubjectsMax = 16
+/** Blocks whose outlines are looked at before a chain is tried. */
+const nearBlocks = 32
+/** Blocks from the end that are searched for the last match of a filter with wildcards. */
+const lastBlocksMax = 256
 
 export class Reader {
   readonly #shelf: Shelf
   /** For a filter: nothing matches from one sequence up to another. Spares repeated scans. */
   readonly #misses = new Map<string, { readonly fromSeq: number; toSeq: number }>()
+  readonly #matchers = new Map<string, Matcher>()
 
   constructor(shelf: Shelf) {
     this.#shelf = shelf
+  }
+
+  /** All messages went: what is known of them is worthless. */
+  forget(): void {
+    this.#misses.clear()
+    this.#matchers.clear()
   }
 
   get(seq: number): StoredMessage | undefined {
@@ -49,69 +68,48 @@ export class Reader {
 
   /** Whatever stands in the database, on disk or not. */
   stored(seq: number): StoredMessage | undefined {
-    const { id, rows } = this.#shelf
-    const row = rows.messageById.get(idOf(id, seq))
-    return row && this.#message(row)
+    const { blocks, data } = this.#shelf
+    const block = blocks.holding(data, seq)
+    const i = block ? block.indexOf(seq) : -1
+    return block && i >= 0 && !block.isGone(i) ? this.#message(block, i) : undefined
   }
 
   batch(filters: readonly string[], fromSeq: number, countMax: number): StoredMessage[] {
     const filter = this.filter(filters)
     const found: StoredMessage[] = []
-    let seq = fromSeq
-    while (found.length < countMax) {
-      const wanted = countMax - found.length
-      if (filter.all) {
-        const more = this.#range(seq, wanted)
-        for (const message of more.messages) found.push(message)
-        if (more.nextSeq > this.#shelf.readableSeq) break
-        seq = more.nextSeq
-        continue
-      }
-      const at = this.nextSeq(filter, seq)
-      const message = at > 0 ? this.get(at) : undefined
-      if (!message) break
-      found.push(message)
-      seq = at + 1
-      if (wanted === 1) break
-      const more = this.#matching(filter, seq, wanted - 1)
-      for (const next of more.seqs) {
-        const also = this.get(next)
-        if (also) found.push(also)
-      }
-      seq = more.nextSeq
+    const { readableSeq } = this.#shelf
+    let seq = Math.max(fromSeq, this.#shelf.firstSeq)
+    const matcher = filter.all ? null : this.#matcher(filter)
+    while (found.length < countMax && seq <= readableSeq) {
+      if (matcher) seq = this.nextSeq(filter, seq)
+      const block = seq > 0 ? this.#shelf.blocks.from(this.#shelf.data, seq) : undefined
+      if (!block) break
+      this.#take(block, seq, matcher, countMax, found)
+      seq = block.lastSeq + 1
     }
     return found
   }
 
-  /** Matches in the next rows: one read for many, where `nextSeq` would read them for each. */
-  #matching(
-    filter: Filter,
+  #take(
+    block: Block,
     fromSeq: number,
+    matcher: Matcher | null,
     countMax: number,
-  ): { seqs: number[]; nextSeq: number } {
-    const { id, readableSeq, removed, rows, interned } = this.#shelf
-    const seqs: number[] = []
-    const known = new Map<number, boolean>()
-    let nextSeq = fromSeq
-    for (const row of rows.subjectsOfIds.all(idOf(id, fromSeq), idOf(id, readableSeq), scanRows)) {
-      const subject = Number(row[1])
-      let matching = known.get(subject)
-      if (matching === undefined) {
-        matching = filter.matches(interned.byId(subject)?.name ?? '')
-        known.set(subject, matching)
-      }
-      const seq = seqOf(Number(row[0]))
-      nextSeq = seq + 1
-      if (!matching || removed.has(seq)) continue
-      if (seqs.push(seq) === countMax) break
+    found: StoredMessage[],
+  ): void {
+    const { readableSeq, removed } = this.#shelf
+    for (let i = block.indexFrom(fromSeq); i < block.count && found.length < countMax; i++) {
+      const seq = block.seq(i)
+      if (seq > readableSeq) return
+      if (block.isGone(i) || removed.has(seq)) continue
+      if (matcher === null || matcher.matches(block.subject(i))) found.push(this.#message(block, i))
     }
-    return { seqs, nextSeq }
   }
 
   filter(filters: readonly string[]): Filter {
     const { config, interned } = this.#shelf
     // A filter as wide as the stream's subjects is none, unless something else is stored as well:
-    // from a source, transformed, or from before an update.
+    // by a transform, or before an update.
     const filter = new Filter(filters, config.subjects)
     if (!filter.all || filters.length === 0 || filters.includes('>')) return filter
     return interned.within(config.subjects ?? []) ? filter : new Filter(filters, undefined)
@@ -130,16 +128,60 @@ export class Reader {
     return found
   }
 
-  /** The first message at or after `fromSeq`; 0 when there is none. */
+  /** The first readable message at or after `fromSeq`; 0 when there is none. */
   firstFrom(fromSeq: number): number {
-    const { id, readableSeq, removed, rows } = this.#shelf
-    for (let from = fromSeq; from <= readableSeq; from++) {
-      const row = rows.idFrom.get(idOf(id, from), idOf(id, readableSeq))
-      if (!row) return 0
-      from = seqOf(Number(row[0]))
-      if (!removed.has(from)) return from
+    return this.firstLive(fromSeq, this.#shelf.readableSeq)
+  }
+
+  /** The first stored message in a range, readable or not; 0 when there is none. */
+  firstLive(fromSeq: number, uptoSeq: number): number {
+    const { blocks, data, removed } = this.#shelf
+    for (let seq = fromSeq; seq <= uptoSeq; ) {
+      const block = blocks.from(data, seq)
+      if (!block) return 0
+      for (let i = block.indexFrom(seq); i < block.count; i++) {
+        const at = block.seq(i)
+        if (at > uptoSeq) return 0
+        if (!block.isGone(i) && !removed.has(at)) return at
+      }
+      seq = block.lastSeq + 1
     }
     return 0
+  }
+
+  /** Sequences of stored messages that match, readable or not, ascending. */
+  seqs(filter: Filter, fromSeq: number, uptoSeq: number, countMax: number): number[] {
+    const found: number[] = []
+    const matcher = filter.all ? null : this.#matcher(filter)
+    const { removed, blocks, data, firstSeq } = this.#shelf
+    const from = Math.max(fromSeq, firstSeq)
+    this.#eachOutline(from, uptoSeq, outline => {
+      if (matcher && !outline.subjects.some(id => matcher.matches(id))) return true
+      const block = blocks.holding(data, outline.firstSeq)
+      if (!block) return true
+      for (let i = block.indexFrom(from); i < block.count && found.length < countMax; i++) {
+        const seq = block.seq(i)
+        if (seq > uptoSeq) break
+        if (block.isGone(i) || removed.has(seq)) continue
+        if (matcher === null || matcher.matches(block.subject(i))) found.push(seq)
+      }
+      return found.length < countMax
+    })
+    return found
+  }
+
+  /** The same from `uptoSeq` down, the newest first. */
+  seqsBack(filter: Filter, uptoSeq: number, countMax: number): number[] {
+    const found: number[] = []
+    const matcher = filter.all ? null : this.#matcher(filter)
+    const isMatch = (id: number): boolean => matcher === null || matcher.matches(id)
+    for (let upto = uptoSeq; found.length < countMax; ) {
+      const seq = this.#scanBack(isMatch, upto, Infinity)
+      if (seq === 0) break
+      found.push(seq)
+      upto = seq - 1
+    }
+    return found
   }
 
   /** Up to `countMax` sequences that are gone; `goneCount`: how many there are in all. */
@@ -158,29 +200,36 @@ export class Reader {
 
   /** The last message on the subject at or before `uptoSeq`; 0 when there is none. */
   lastOf(subject: SubjectEntry, uptoSeq: number): number {
-    const { id, firstSeq, keyed, removed, rows } = this.#shelf
+    const { blocks, data, firstSeq, keyed, removed } = this.#shelf
     if (subject.last > 0 && subject.last <= uptoSeq) return subject.last
-    const ask = keyed ? rows.idBeforeOfSubjectKeyed : rows.idBeforeOfSubject
-    for (let upto = uptoSeq; upto >= firstSeq; upto--) {
-      const row = ask.get(subject.id, idOf(id, firstSeq), idOf(id, upto))
-      if (!row) return 0
-      upto = seqOf(Number(row[0]))
-      if (!removed.has(upto)) return upto
+    if (keyed) {
+      for (let upto = uptoSeq; upto >= firstSeq; upto--) {
+        upto = blocks.keyedBefore(data, subject.id, upto, firstSeq)
+        if (upto === 0 || !removed.has(upto)) return upto
+      }
+      return 0
     }
-    return 0
+    const found = lastInChain(this.#shelf, subject, uptoSeq)
+    return found >= 0 ? found : this.#scanBack(id => id === subject.id, uptoSeq, Infinity)
   }
 
   /** The first stored message on the subject at or after `fromSeq`; 0 when there is none. */
   firstOf(subject: SubjectEntry, fromSeq: number, uptoSeq: number): number {
-    const { id, firstSeq, keyed, removed, rows } = this.#shelf
-    const ask = keyed ? rows.idFromOfSubjectKeyed : rows.idFromOfSubject
-    for (let from = Math.max(fromSeq, firstSeq); from <= uptoSeq; from++) {
-      const row = ask.get(subject.id, idOf(id, from), idOf(id, uptoSeq))
-      if (!row) return 0
-      from = seqOf(Number(row[0]))
-      if (!removed.has(from)) return from
+    const { blocks, data, firstSeq, keyed, removed } = this.#shelf
+    const start = Math.max(fromSeq, firstSeq)
+    if (keyed) {
+      for (let from = start; from <= uptoSeq; from++) {
+        from = blocks.keyedFrom(data, subject.id, from, uptoSeq)
+        if (from === 0 || !removed.has(from)) return from
+      }
+      return 0
     }
-    return 0
+    const isOwn = (id: number): boolean => id === subject.id
+    const near = this.#scan(isOwn, start, uptoSeq, nearBlocks)
+    if (near.seq > 0 || near.nextSeq > uptoSeq) return near.seq
+    const chain = chainOf(this.#shelf, subject, near.nextSeq, uptoSeq)
+    if (chain) return chain.firstSeq
+    return this.#scan(isOwn, near.nextSeq, uptoSeq, Infinity).seq
   }
 
   lastPerSubject(filter: Filter, uptoSeq: number): number[] {
@@ -193,12 +242,12 @@ export class Reader {
   }
 
   last(filter: Filter): StoredMessage | undefined {
-    const { id, firstSeq, readableSeq, rows } = this.#shelf
-    if (filter.all) {
-      const row = rows.idBefore.get(idOf(id, firstSeq), idOf(id, readableSeq))
-      if (!row) return undefined
-      const found = this.get(seqOf(Number(row[0])))
-      if (found) return found
+    const { readableSeq } = this.#shelf
+    if (!filter.literals || filter.all) {
+      const matcher = filter.all ? null : this.#matcher(filter)
+      const isMatch = (id: number): boolean => matcher === null || matcher.matches(id)
+      const seq = this.#scanBack(isMatch, readableSeq, lastBlocksMax)
+      if (seq > 0) return this.get(seq)
     }
     const seqs = this.lastPerSubject(filter, readableSeq)
     const seq = seqs[seqs.length - 1]
@@ -219,60 +268,82 @@ export class Reader {
   }
 
   #counted(filter: Filter, fromSeq: number): number {
-    const { id, firstSeq, readableSeq, removed, rows, interned } = this.#shelf
+    const { firstSeq, interned, keyed, readableSeq } = this.#shelf
     const from = Math.max(fromSeq, firstSeq)
     if (from > readableSeq) return 0
-    const range = [idOf(id, from), idOf(id, readableSeq)] as const
-    if (filter.all) {
-      let count = Number(
-        rows.db.value('SELECT count(*) FROM message WHERE id >= ? AND id <= ?', ...range),
-      )
-      for (const seq of removed) if (seq >= from && seq <= readableSeq) count--
-      return count
+    if (filter.literals && !filter.all && !keyed) {
+      const entries = interned.matching(filter)
+      let count = 0
+      for (const entry of entries.length <= soughtSubjectsMax ? entries : []) {
+        const chain = chainOf(this.#shelf, entry, from, readableSeq)
+        if (!chain) return this.#countScanned(filter, from)
+        count += chain.count
+      }
+      if (entries.length <= soughtSubjectsMax) return count
     }
-    const ids = interned.matching(filter).map(subject => subject.id)
-    if (ids.length === 0) return 0
-    const counted = rows.db.value(
-      `SELECT count(*) FROM message WHERE id >= ? AND id <= ?
-         AND subject IN (SELECT value FROM json_each(?))`,
-      ...range,
-      JSON.stringify(ids),
-    )
-    return Number(counted) - this.#removedOf(new Set(ids), from)
+    return this.#countScanned(filter, from)
+  }
+
+  #countScanned(filter: Filter, from: number): number {
+    const { removed, readableSeq } = this.#shelf
+    const matcher = filter.all ? null : this.#matcher(filter)
+    if (matcher) matcher.prepare()
+    let count = 0
+    this.#eachOutline(from, readableSeq, outline => {
+      const { subjects } = outline
+      const isWhole =
+        outline.live === subjects.length &&
+        outline.firstSeq >= from &&
+        outline.lastSeq <= readableSeq &&
+        removed.size === 0
+      if (!isWhole) count += this.#countIn(outline, from, matcher)
+      else if (matcher === null) count += subjects.length
+      else for (const id of subjects) if (matcher.matches(id)) count++
+      return true
+    })
+    return count
+  }
+
+  #countIn({ firstSeq }: Outline, from: number, matcher: Matcher | null): number {
+    const { blocks, data, readableSeq, removed } = this.#shelf
+    const block = blocks.holding(data, firstSeq)
+    let count = 0
+    if (!block) return 0
+    for (let i = block.indexFrom(from); i < block.count; i++) {
+      const seq = block.seq(i)
+      if (seq > readableSeq) break
+      if (block.isGone(i) || removed.has(seq)) continue
+      if (matcher === null || matcher.matches(block.subject(i))) count++
+    }
+    return count
   }
 
   /** First sequence whose time is not before `timeUs`; when none, one after the readable. */
   seqAt(timeUs: number): number {
-    const { id, firstSeq, readableSeq, rows } = this.#shelf
+    const { blocks, data, firstSeq, readableSeq } = this.#shelf
     let low = firstSeq
-    let high = readableSeq + 1
-    while (low < high) {
+    let high = readableSeq
+    let last = 0
+    while (low <= high) {
       const middle = Math.floor((low + high) / 2)
-      const row = rows.timeFrom.get(idOf(id, middle), idOf(id, high - 1))
-      if (!row) high = middle
-      else if (Number(row[1]) >= timeUs) high = middle
-      else low = seqOf(Number(row[0])) + 1
+      const start = blocks.startBefore(data, middle)
+      if (!start || start.timeUs < timeUs) {
+        if (start) last = start.seq
+        low = middle + 1
+      } else high = start.seq - 1
     }
-    return low > readableSeq ? low : this.firstFrom(low) || readableSeq + 1
+    const block = last > 0 ? blocks.holding(data, last) : undefined
+    if (!block) return this.firstFrom(firstSeq) || readableSeq + 1
+    let i = block.indexFrom(firstSeq)
+    while (i < block.count && block.time(i) < timeUs) i++
+    const from = i < block.count ? block.seq(i) : block.lastSeq + 1
+    return this.firstFrom(from) || readableSeq + 1
   }
 
   timeOf(seq: number): number {
-    return Number(this.#shelf.rows.metaById.get(idOf(this.#shelf.id, seq))?.[1] ?? 0)
-  }
-
-  #range(fromSeq: number, countMax: number): { messages: StoredMessage[]; nextSeq: number } {
-    const { id, firstSeq, readableSeq, removed, rows } = this.#shelf
-    const from = Math.max(fromSeq, firstSeq)
-    const messages: StoredMessage[] = []
-    if (from > readableSeq) return { messages, nextSeq: readableSeq + 1 }
-    const read = rows.messagesFrom.all(idOf(id, from), idOf(id, readableSeq), countMax)
-    let nextSeq = readableSeq + 1
-    for (const row of read) {
-      const message = this.#message(row)
-      if (!removed.has(message.seq)) messages.push(message)
-      if (read.length === countMax) nextSeq = message.seq + 1
-    }
-    return { messages, nextSeq }
+    const block = this.#shelf.shapeOf(seq)
+    const i = block ? block.indexOf(seq) : -1
+    return block && i >= 0 ? block.time(i) : 0
   }
 
   #find(filter: Filter, from: number): number {
@@ -280,7 +351,7 @@ export class Reader {
     if (filter.literals) {
       const entries = interned.matching(filter)
       if (entries.every(entry => entry.last > 0 && entry.last < from)) return 0
-      if (entries.length === 1 || (keyed && entries.length <= keyedSubjectsMax)) {
+      if (entries.length === 1 || (keyed && entries.length <= soughtSubjectsMax)) {
         let best = 0
         for (const entry of entries) {
           const seq = this.firstOf(entry, from, best > 0 ? best : readableSeq)
@@ -289,31 +360,93 @@ export class Reader {
         return best
       }
     }
-    return this.#scan(filter, from)
+    const matcher = this.#matcher(filter)
+    return this.#scan(id => matcher.matches(id), from, readableSeq, Infinity).seq
   }
 
-  #scan(filter: Filter, fromSeq: number): number {
-    const { id, readableSeq, removed, rows, interned } = this.#shelf
-    const known = new Map<number, boolean>()
-    const end = idOf(id, readableSeq)
-    let from = idOf(id, fromSeq)
-    for (;;) {
-      const read = rows.subjectsOfIds.all(from, end, scanRows)
-      for (const row of read) {
-        const subject = Number(row[1])
-        let matching = known.get(subject)
-        if (matching === undefined) {
-          matching = filter.matches(interned.byId(subject)?.name ?? '')
-          known.set(subject, matching)
-        }
-        const seq = seqOf(Number(row[0]))
-        if (matching && !removed.has(seq)) return seq
-      }
-      const last = read[scanRows - 1]
-      if (!last) return 0
-      from = Number(last[0]) + 1
-      if (known.size > 4096) known.clear()
+  /** The first match in the next blocks; `nextSeq`: what was not looked at any more. */
+  #scan(
+    isMatch: (subject: number) => boolean,
+    fromSeq: number,
+    uptoSeq: number,
+    blocksMax: number,
+  ): { seq: number; nextSeq: number } {
+    let left = blocksMax
+    const found = { seq: 0, nextSeq: fromSeq }
+    const isDone = this.#eachOutline(fromSeq, uptoSeq, outline => {
+      if (left-- <= 0) return false
+      const seq = this.#matchIn(outline, isMatch, fromSeq, uptoSeq)
+      found.nextSeq = outline.lastSeq + 1
+      if (seq === 0) return true
+      found.seq = seq
+      return false
+    })
+    if (isDone) found.nextSeq = uptoSeq + 1
+    return found
+  }
+
+  #matchIn(
+    { firstSeq, subjects }: Outline,
+    isMatch: (subject: number) => boolean,
+    fromSeq: number,
+    uptoSeq: number,
+  ): number {
+    if (!subjects.some(isMatch)) return 0
+    const { blocks, data, removed } = this.#shelf
+    const block = blocks.holding(data, firstSeq)
+    if (!block) return 0
+    for (let i = block.indexFrom(fromSeq); i < block.count; i++) {
+      const seq = block.seq(i)
+      if (seq > uptoSeq) return 0
+      if (isMatch(block.subject(i)) && !block.isGone(i) && !removed.has(seq)) return seq
     }
+    return 0
+  }
+
+  /** The last match at or before `uptoSeq`; 0 when none was met. */
+  #scanBack(isMatch: (subject: number) => boolean, uptoSeq: number, blocksMax: number): number {
+    const { blocks, data, firstSeq, removed } = this.#shelf
+    let upto = uptoSeq
+    let left = blocksMax
+    while (upto >= firstSeq && left > 0) {
+      const outlines = blocks.outlinesBack(data, upto, firstSeq)
+      if (outlines.length === 0) return 0
+      for (const outline of outlines) {
+        left--
+        upto = outline.firstSeq - 1
+        if (!outline.subjects.some(isMatch)) continue
+        const block = blocks.holding(data, outline.firstSeq)
+        for (let i = block ? block.count - 1 : -1; block && i >= 0; i--) {
+          const seq = block.seq(i)
+          if (seq > uptoSeq || seq < firstSeq || block.isGone(i) || removed.has(seq)) continue
+          if (isMatch(block.subject(i))) return seq
+        }
+      }
+    }
+    return 0
+  }
+
+  /** False when `visit` ended it. */
+  #eachOutline(fromSeq: number, uptoSeq: number, visit: (outline: Outline) => boolean): boolean {
+    const { blocks, data } = this.#shelf
+    for (let from = fromSeq; from <= uptoSeq; ) {
+      const outlines = blocks.outlines(data, from, uptoSeq)
+      for (const outline of outlines) if (!visit(outline)) return false
+      const last = outlines.at(-1)
+      if (!last) return true
+      from = last.lastSeq + 1
+    }
+    return true
+  }
+
+  #matcher(filter: Filter): Matcher {
+    let matcher = this.#matchers.get(filter.key)
+    if (!matcher) {
+      if (this.#matchers.size >= matchersMax) this.#matchers.clear()
+      matcher = new Matcher(filter, this.#shelf.interned)
+      this.#matchers.set(filter.key, matcher)
+    }
+    return matcher
   }
 
   #remember(
@@ -331,24 +464,7 @@ export class Reader {
     this.#misses.set(key, { fromSeq, toSeq })
   }
 
-  #removedOf(subjectIds: ReadonlySet<number>, from: number): number {
-    const { id, readableSeq, removed, rows } = this.#shelf
-    let count = 0
-    for (const seq of removed) {
-      if (seq < from || seq > readableSeq) continue
-      const row = rows.metaById.get(idOf(id, seq))
-      if (row && subjectIds.has(Number(row[0]))) count++
-    }
-    return count
-  }
-
-  #message(row: readonly unknown[]): StoredMessage {
-    return {
-      seq: seqOf(Number(row[0])),
-      subject: this.#shelf.interned.byId(Number(row[1]))?.name ?? '',
-      timeUs: Number(row[2]),
-      headers: (row[3] as Buffer | null) ?? nothing,
-      payload: (row[4] as Buffer | null) ?? nothing,
-    }
+  #message(block: Block, i: number): StoredMessage {
+    return block.message(i, this.#shelf.interned.byId(block.subject(i))?.name ?? '')
   }
 }

@@ -5,8 +5,9 @@
 //           8 checksum
 //   memory  16 + subject + headers + payload
 
+import { damaged } from './damage.ts'
 import { headersTooLarge, storeFailed } from './errors.ts'
-import { idOf } from './schema.ts'
+import { Purge } from './purge.ts'
 import type { ApiError, AppendOptions, NewMessage, Storage } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
 import type { SubjectEntry } from './subjects.ts'
@@ -15,30 +16,13 @@ import type { SubjectEntry } from './subjects.ts'
 export interface MessageMeta {
   readonly subject: SubjectEntry
   readonly bytes: number
-}
-
-/** Messages of one subject that went. */
-export interface Trimmed {
-  readonly subject: SubjectEntry
-  readonly count: number
-  readonly bytes: number
-  /** Highest sequence of them. */
-  readonly lastGone: number
-}
-
-/**
- * The tables contradict each other: damage, in SQLite's own terms, that no retry mends. It ends
- * the program; the next start salvages.
- */
-class Contradiction extends Error {
-  readonly code = 'SQLITE_FORMAT'
+  /** Sequence of the one before it on its subject; 0: there was none, -1: unknown. */
+  readonly previous: number
 }
 
 const headerBytesMax = 65_535
-/** Up to here messages that aged out go one by one; beyond, by one statement. */
+/** Up to here messages that aged out go one by one, and consumers hear of each. */
 const expireSinglyMax = 256
-/** Sequences that age out in one statement: some tens of ms of the loop. */
-const expireSeqsMax = 20_000
 
 /** Bytes a message counts for. */
 export function sizeOf(
@@ -49,13 +33,6 @@ export function sizeOf(
 ): number {
   if (storage === 'memory') return 16 + subjectBytes + headerBytes + payloadBytes
   return 30 + subjectBytes + (headerBytes === 0 ? 0 : 4 + headerBytes) + payloadBytes
-}
-
-/** A row that must be there is not: marks the database for the next start, returns the error. */
-export function lost(stream: StoreStream, what: string): Error {
-  const error = new Contradiction(`stream ${stream.config.name}: ${what}`)
-  stream.rows.db.noticed(error)
-  return error
 }
 
 /** Why the message cannot be stored at all, with `discard: new` at its limits. */
@@ -116,14 +93,18 @@ export function enforceAll(stream: StoreStream): void {
   enforceLimits(stream, '')
 }
 
-/** Puts a stream's messages into the index of subjects, or takes them out (S6). */
+/** Puts a stream's messages into the index of subjects; those to come decide for themselves (S6). */
 export function rekey(stream: StoreStream, keyed: boolean): void {
   if (keyed === stream.keyed) return
   stream.settle()
   stream.keyed = keyed
-  stream.rows.db
-    .prepare('UPDATE message SET keyed = ? WHERE id >= ? AND id < ?')
-    .run(keyed ? 1 : 0, idOf(stream.id, 0), idOf(stream.id + 1, 0))
+  if (!keyed) return
+  for (let seq = stream.firstSeq; ; ) {
+    const block = stream.blocks.from(stream.data, seq)
+    if (!block) return
+    stream.blocks.split(block, stream.firstSeq)
+    seq = block.lastSeq + 1
+  }
 }
 
 function enforceSubjectLimit(stream: StoreStream, subject: string, limit: number): void {
@@ -137,7 +118,7 @@ function enforceSubjectLimit(stream: StoreStream, subject: string, limit: number
 
 function dropOne(stream: StoreStream, seq: number): void {
   const meta = stream.meta(seq)
-  if (!meta) throw lost(stream, `lost message ${seq}`)
+  if (!meta) throw damaged(stream.rows.db, `stream ${stream.config.name}: lost message ${seq}`)
   stream.drop(seq, meta)
   stream.tellRemoved(seq)
 }
@@ -157,71 +138,24 @@ export function expire(stream: StoreStream): boolean {
   const keepFrom = stream.seqAt(stream.time.cutoffUs(ageUs))
   if (keepFrom - stream.firstSeq > expireSinglyMax) {
     if (stream.commit.held) return false
-    const before = Math.min(keepFrom, stream.firstSeq + expireSeqsMax)
-    stream.purge({ seq: before })
-    return before === keepFrom
+    const purge = new Purge(stream, { seq: keepFrom })
+    return (purge.isWhole && purge.whole()) || purge.step()
   }
   while (stream.messages > 0 && stream.firstSeq < keepFrom) dropOne(stream, stream.firstSeq)
   return true
 }
 
-/** A message that replaces its subject, or everything (Nats-Rollup); an error took it back. */
-export function rollUp(
-  stream: StoreStream,
-  kind: 'sub' | 'all',
-  subject: string,
-  seq: number,
-): Error | null {
-  return stream.commit.attempt(() => {
-    purgeStream(stream, kind === 'all' ? { seq } : { filter: subject, keep: 1 })
-  })
-}
-
-/** `seq`: all before it; `keep`: all but the newest; of the subjects that match. */
-export function purgeStream(
-  stream: StoreStream,
-  what: { filter?: string; seq?: number; keep?: number },
-): number {
-  const filter = stream.reader.filter(what.filter === undefined ? [] : [what.filter])
-  if (!filter.all && filter.literals?.every(name => !stream.interned.find(name))) return 0
-  stream.settle()
-  const { db } = stream.rows
-  const ids = filter.all ? null : stream.interned.matching(filter).map(entry => entry.id)
-  const only = ids ? ' AND subject IN (SELECT value FROM json_each(?))' : ''
-  const more = ids ? [JSON.stringify(ids)] : []
-  const from = idOf(stream.id, stream.firstSeq)
-  let before = idOf(stream.id, Math.min(what.seq || Number.POSITIVE_INFINITY, stream.lastSeq + 1))
-  if (what.keep) {
-    const kept = db.value(
-      `SELECT id FROM message WHERE id >= ? AND id < ?${only} ORDER BY id DESC LIMIT 1 OFFSET ?`,
-      from,
-      before,
-      ...more,
-      what.keep - 1,
-    )
-    if (kept === undefined) return 0
-    before = Number(kept)
+/** A message that replaces all before it on its subject (Nats-Rollup). */
+export function rollUp(stream: StoreStream, subject: string, seq: number): void {
+  const entry = stream.interned.find(subject)
+  if (!entry || entry.count < 2) return
+  const older = stream.subjectSeqs(entry, seq - 1)
+  for (const one of older) {
+    const meta = stream.meta(one)
+    if (meta) stream.drop(one, meta)
   }
-  const range = `FROM message WHERE id >= ? AND id < ?${only}`
-  const groups = db
-    .prepare(
-      `SELECT subject, count(*), sum(headers IS NOT NULL), total(length(headers)),
-         total(length(payload)), max(id) ${range} GROUP BY subject`,
-    )
-    .all(from, before, ...more)
-  db.prepare(`DELETE ${range}`).run(from, before, ...more)
-  const gone = groups.map(row => trimmedOf(stream, row.map(Number)))
-  stream.trimmed(gone)
-  stream.settleFirst(filter.all && !what.keep ? (what.seq ?? 0) : 0)
-  return gone.reduce((sum, trimmed) => sum + trimmed.count, 0)
-}
-
-function trimmedOf(stream: StoreStream, row: readonly number[]): Trimmed {
-  const [id = 0, count = 0, withHeaders = 0, headerBytes = 0, payloadBytes = 0, lastId = 0] = row
-  const subject = stream.interned.byId(id)
-  if (!subject) throw lost(stream, `message without its subject ${id}`)
-  const memory = stream.config.storage === 'memory'
-  const fixed = count * (subject.nameBytes + (memory ? 16 : 30)) + (memory ? 0 : 4 * withHeaders)
-  const bytes = fixed + headerBytes + payloadBytes
-  return { subject, count, bytes, lastGone: lastId - idOf(stream.id, 0) }
+  if (older.length === 0) return
+  // With this group: what was replaced must not be back after a power cut.
+  stream.saveSoon()
+  stream.tellRemoved(older.length === 1 ? (older[0] as number) : 0)
 }

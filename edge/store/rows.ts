@@ -1,31 +1,11 @@
-// The prepared statements of the store's hot tables, one set a connection.
-//
-// They are named after what they ask; ids are stream * 2^40 + seq (schema.ts).
+// The prepared statements of a database's streams and subjects, one set a connection, and the
+// numbers that streams' blocks have. They are named after what they ask.
 
 import type { Db, Statement } from './db.ts'
-import { seqOf, seqsMax } from './schema.ts'
-
-const message = 'id, subject, time, headers, payload'
+import { dataMax } from './schema.ts'
 
 export class Rows {
   readonly db: Db
-  #nextSubjectId: number
-  readonly insertMessage: Statement
-  readonly deleteMessage: Statement
-  readonly deleteRange: Statement
-  readonly messageById: Statement
-  /** First message in a range. */
-  readonly messageFrom: Statement
-  readonly messagesFrom: Statement
-  readonly metaById: Statement
-  readonly idFrom: Statement
-  readonly idBefore: Statement
-  readonly timeFrom: Statement
-  readonly subjectsOfIds: Statement
-  readonly idFromOfSubject: Statement
-  readonly idFromOfSubjectKeyed: Statement
-  readonly idBeforeOfSubject: Statement
-  readonly idBeforeOfSubjectKeyed: Statement
   readonly insertSubject: Statement
   readonly updateSubject: Statement
   readonly deleteSubject: Statement
@@ -34,35 +14,19 @@ export class Rows {
   readonly subjectsFrom: Statement
   readonly updateState: Statement
   readonly stateById: Statement
+  readonly #insertGarbage: Statement
+  readonly #updateData: Statement
+  #nextSubjectId: number
+  /** Data numbers in use, by streams, by garbage, or about to be. */
+  readonly #data = new Set<number>()
 
   constructor(db: Db) {
     this.db = db
     const on = (sql: string): Statement => db.prepare(sql)
-    const range = 'FROM message WHERE id >= ? AND id <= ?'
-    this.insertMessage = on('INSERT INTO message VALUES(?, ?, ?, ?, ?, ?)')
-    this.deleteMessage = on('DELETE FROM message WHERE id = ?')
-    this.deleteRange = on(`DELETE ${range}`)
-    this.messageById = on(`SELECT ${message} FROM message WHERE id = ?`)
-    this.messageFrom = on(`SELECT ${message} ${range} ORDER BY id LIMIT 1`)
-    this.messagesFrom = on(`SELECT ${message} ${range} ORDER BY id LIMIT ?`)
-    this.metaById = on(
-      'SELECT subject, time, length(headers), length(payload) FROM message WHERE id = ?',
-    )
     this.stateById = on(
-      'SELECT first, last, count, bytes, subjects, last_time, keyed FROM stream_state WHERE stream = ?',
+      `SELECT first, last, count, bytes, subjects, last_time, keyed, data
+         FROM stream_state t JOIN stream s ON s.id = t.stream WHERE t.stream = ?`,
     )
-    this.idFrom = on(`SELECT id ${range} ORDER BY id LIMIT 1`)
-    this.idBefore = on(`SELECT id ${range} ORDER BY id DESC LIMIT 1`)
-    this.timeFrom = on(`SELECT id, time ${range} ORDER BY id LIMIT 1`)
-    this.subjectsOfIds = on(`SELECT id, subject ${range} ORDER BY id LIMIT ?`)
-    // "+id", "NOT INDEXED": the planner must not guess; `keyed` decides which one is asked.
-    const ofSubject = 'SELECT id FROM message NOT INDEXED WHERE subject = ? AND id >= ? AND id <= ?'
-    const keyed = `SELECT id FROM message INDEXED BY message_keyed
-         WHERE keyed = 1 AND subject = ? AND id >= ? AND id <= ?`
-    this.idFromOfSubject = on(`${ofSubject} ORDER BY id LIMIT 1`)
-    this.idFromOfSubjectKeyed = on(`${keyed} ORDER BY id LIMIT 1`)
-    this.idBeforeOfSubject = on(`${ofSubject} ORDER BY id DESC LIMIT 1`)
-    this.idBeforeOfSubjectKeyed = on(`${keyed} ORDER BY id DESC LIMIT 1`)
     this.insertSubject = on('INSERT INTO subject VALUES(?, ?, ?, ?, ?)')
     this.updateSubject = on('UPDATE subject SET count = ?, last = ? WHERE id = ?')
     this.deleteSubject = on('DELETE FROM subject WHERE id = ?')
@@ -75,28 +39,48 @@ export class Rows {
       `UPDATE stream_state SET first = ?, last = ?, count = ?, bytes = ?, subjects = ?,
          last_time = ?, keyed = ? WHERE stream = ?`,
     )
+    this.#insertGarbage = on('INSERT OR IGNORE INTO garbage VALUES(?)')
+    this.#updateData = on('UPDATE stream SET data = ? WHERE id = ?')
     this.#nextSubjectId = Number(db.value('SELECT coalesce(max(id), 0) FROM subject')) + 1
+    this.reload()
   }
 
-  /** id, subject, time, bytes of headers and of payload of a stream's messages after one. */
-  *messagesAfter(id: number): Generator<[number, number, number, number, number]> {
-    const read = this.db.prepare(
-      `SELECT id, subject, time, length(headers), length(payload) FROM message
-         WHERE id > ? AND id < ? ORDER BY id LIMIT 512`,
-    )
-    const end = id - seqOf(id) + seqsMax
-    for (let after = id; ; ) {
-      const found = read.all(after, end)
-      for (const row of found) {
-        const numbers = row.map(Number) as [number, number, number, number, number]
-        after = numbers[0]
-        yield numbers
-      }
-      if (found.length < 512) return
-    }
+  /** A rollback: the database says which data numbers are in use. */
+  reload(): void {
+    this.#data.clear()
+    const used = 'SELECT data FROM stream UNION ALL SELECT data FROM garbage'
+    for (const [data] of this.db.prepare(used).all()) this.#data.add(Number(data))
+  }
+
+  get nextSubjectId(): number {
+    return this.#nextSubjectId
   }
 
   newSubjectId(): number {
     return this.#nextSubjectId++
+  }
+
+  /** The lowest number nobody has; 0 when all are in use. */
+  newData(): number {
+    for (let data = 1; data <= dataMax; data++) {
+      if (this.#data.has(data)) continue
+      this.#data.add(data)
+      return data
+    }
+    return 0
+  }
+
+  /** What stands under a data number goes, a little at a time (sweeper.ts). */
+  discard(data: number): void {
+    this.#insertGarbage.run(data)
+  }
+
+  /** Nothing is left under the number. */
+  release(data: number): void {
+    this.#data.delete(data)
+  }
+
+  setData(stream: number, data: number): void {
+    this.#updateData.run(data, stream)
   }
 }

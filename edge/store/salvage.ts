@@ -7,8 +7,8 @@ import * as path from 'node:path'
 import type { Log } from '../../src/base/log.ts'
 import { isDiskError } from './disk-error.ts'
 import { Db, isDamage, suspectFile, syncDirectory, type Value } from './db.ts'
-import { ForeignDatabase, type Tables, idOf, prepareSchema, seqsMax } from './schema.ts'
-import { sizeOf } from './retention.ts'
+import { hasStrays, mend } from './mend.ts'
+import { ForeignDatabase, type Tables, idOf, prepareSchema, schemaVersion } from './schema.ts'
 
 export const fileName = 'store.db'
 
@@ -55,22 +55,29 @@ function plausible(db: Db): string | undefined {
   if (without !== 0) return 'a stream has no state'
   const unreadable = db.value('SELECT count(*) FROM stream WHERE NOT json_valid(config)')
   if (unreadable !== 0) return 'the config of a stream is unreadable'
-  for (const row of db.prepare('SELECT stream, first, last, count FROM stream_state').all()) {
-    const [id = 0, first = 0, last = 0, count = 0] = row.map(Number)
-    const range = 'FROM message WHERE id >= ? AND id < ?'
-    const ends = [idOf(id, 0), idOf(id + 1, 0)] as const
-    const low = Number(db.value(`SELECT min(id) ${range}`, ...ends) ?? 0) % seqsMax
-    const high = Number(db.value(`SELECT max(id) ${range}`, ...ends) ?? 0) % seqsMax
+  const states = db.prepare(
+    'SELECT s.name, s.data, first, last, count FROM stream_state t JOIN stream s ON s.id = t.stream',
+  )
+  for (const [name, ...numbers] of states.all()) {
+    const [data = 0, first = 0, last = 0, count = 0] = numbers.map(Number)
     // Messages after the state are counted by the stream when it loads.
-    if (count === 0 ? low !== 0 && low <= last : low !== first || high < first) {
-      return `stream ${id} does not hold what its state says`
+    const isThere = count === 0 || endOfBlock(db, data, first) >= first
+    if (!isThere || endOfBlock(db, data, last) > last) {
+      return `stream ${String(name)} does not hold what its state says`
     }
   }
   return undefined
 }
 
-const withoutSubject = `SELECT m.id FROM message m LEFT JOIN subject j ON j.id = m.subject
-  WHERE j.id IS NULL OR j.stream <> m.id / ${seqsMax} LIMIT 1`
+/** Last sequence of the block that begins at or before `seq`; 0: none does. */
+function endOfBlock(db: Db, data: number, seq: number): number {
+  const last = db.value(
+    'SELECT last FROM block WHERE id <= ? AND id >= ? ORDER BY id DESC LIMIT 1',
+    idOf(data, seq),
+    idOf(data, 0),
+  )
+  return Number(last ?? 0)
+}
 
 /** A whole check, when the last run met damage; the mark goes when it was answered. */
 function suspected(db: Db): string | undefined {
@@ -80,7 +87,7 @@ function suspected(db: Db): string | undefined {
   try {
     const check = String(db.value('PRAGMA quick_check(1)'))
     if (check !== 'ok') found = check.replaceAll('\n', ' ')
-    else if (db.value(withoutSubject) !== undefined) found = 'a message has no subject'
+    else found = hasStrays(db)
   } catch (error) {
     if (!isDamage(error)) throw error
     found = (error as Error).message
@@ -94,8 +101,7 @@ function repair(file: string, tables: Tables, log: Log, nowMs: number, why: stri
   fs.rmSync(suspectFile(file), { force: true })
   log.error(`JetStream store is damaged (${why}), moved to ${aside}`)
   const db = new Db(file)
-  prepareSchema(db, tables)
-  const copied = copyAll(aside, db)
+  const copied = copyAll(aside, db, tables)
   const problem = `store was damaged (${why}); ${copied} messages salvaged, rest in ${aside}`
   log.warn(`JetStream store: ${copied} messages salvaged`)
   return { db, problems: [problem] }
@@ -117,21 +123,28 @@ function moveAside(file: string, nowMs: number): string {
 }
 
 /** Copies what can be read; returns the number of messages. */
-function copyAll(aside: string, to: Db): number {
+function copyAll(aside: string, to: Db, tables: Tables): number {
   let from: Db | null = null
   try {
     from = new Db(aside, 'salvage')
     from.value('SELECT count(*) FROM sqlite_schema')
   } catch (error) {
     from?.close()
+    prepareSchema(to, tables)
     if (isDamage(error) || isDiskError(error)) return 0
     throw error
   }
   try {
+    // An old one is copied as what it is, and then migrated.
+    const version = Number(from.value('PRAGMA user_version'))
+    prepareSchema(to, tables, version > 0 && version < schemaVersion ? version : schemaVersion)
     to.exec('BEGIN')
     for (const row of to.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all()) {
       copyTable(from, to, String(row[0]))
     }
+    to.exec('COMMIT')
+    prepareSchema(to, [])
+    to.exec('BEGIN')
     const count = mend(to)
     to.exec('COMMIT')
     return count
@@ -215,66 +228,4 @@ function keyOf(db: Db, table: string): readonly string[] | undefined {
   const columns = db.prepare(`SELECT name, pk FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk`)
   const key = columns.all(table).map(row => String(row[0]))
   return key.length > 0 ? key : undefined
-}
-
-/** Makes states and subjects say what the salvaged messages are; returns how many there are. */
-function mend(db: Db): number {
-  db.exec(`
-    DELETE FROM stream WHERE NOT json_valid(config) OR typeof(name) <> 'text'
-      OR typeof(account) <> 'text' OR json_type(config) <> 'object';
-    DELETE FROM message WHERE id / ${seqsMax} NOT IN (SELECT id FROM stream);
-    DELETE FROM message WHERE NOT EXISTS (SELECT 1 FROM subject j
-      WHERE j.id = message.subject AND j.stream = message.id / ${seqsMax});
-    DELETE FROM message WHERE typeof(time) <> 'integer';
-    CREATE TEMP TABLE tally AS
-      SELECT subject, count(*) AS count, max(id) % ${seqsMax} AS last FROM message GROUP BY subject;
-    CREATE UNIQUE INDEX temp.tally_subject ON tally(subject);
-    DELETE FROM subject WHERE id NOT IN (SELECT subject FROM tally);
-    UPDATE subject SET count = tally.count, last = tally.last
-      FROM tally WHERE tally.subject = subject.id;
-    DROP TABLE tally;
-    DELETE FROM stream_state WHERE stream NOT IN (SELECT id FROM stream);`)
-  for (const row of db.prepare('SELECT id, config FROM stream').all()) mendState(db, row)
-  return Number(db.value('SELECT count(*) FROM message'))
-}
-
-function mendState(db: Db, row: readonly Value[]): void {
-  const id = Number(row[0])
-  const old = db.prepare('SELECT last, last_time, keyed FROM stream_state WHERE stream = ?').get(id)
-  const messages = db.prepare(
-    `SELECT m.id, m.time, length(CAST(j.name AS BLOB)), length(m.headers), length(m.payload),
-         m.keyed FROM message m JOIN subject j ON j.id = m.subject
-         WHERE m.id > ? AND m.id < ? ORDER BY m.id LIMIT 1000`,
-  )
-  let count = 0
-  let bytes = 0
-  let first = 0
-  let last = 0
-  let lastTime = Number(old?.[1] ?? 0)
-  let keyed = Number(old?.[2] ?? 0)
-  for (let after = idOf(id, 0); ; ) {
-    const read = messages.all(after, idOf(id + 1, 0))
-    for (const [key, time, name, headers, payload, isKeyed] of read.map(one => one.map(Number))) {
-      count++
-      bytes += sizeOf('file', name as number, headers as number, payload as number)
-      last = (key as number) % seqsMax
-      first ||= last
-      lastTime = Math.max(lastTime, time as number)
-      keyed = isKeyed as number
-      after = key as number
-    }
-    if (read.length < 1000) break
-  }
-  last = Math.max(last, Number(old?.[0] ?? 0))
-  const subjects = db.value('SELECT count(*) FROM subject WHERE stream = ?', id) ?? 0
-  db.prepare('INSERT OR REPLACE INTO stream_state VALUES(?, ?, ?, ?, ?, ?, ?, ?)').run(
-    id,
-    count === 0 ? last + 1 : first,
-    last,
-    count,
-    bytes,
-    subjects,
-    lastTime,
-    keyed,
-  )
 }

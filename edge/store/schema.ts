@@ -1,6 +1,7 @@
-// The tables, and the invariants they keep (S1…; verify.ts asks them as queries).
+// The tables, and the invariants they keep (S1…; verify.ts asks them).
 //
-//   S1  A message's id is stream * 2^40 + seq, and its stream exists.
+//   S1  A block's id is data * 2^40 + sequence of its first message, its data number is that of a
+//       stream or of garbage, and blocks do not overlap.
 //   S2  A stream's state says what its messages up to `last` are: count, bytes, first sequence.
 //       With no message, first = last + 1. last never goes down. Messages after `last` are counted
 //       when the stream is loaded.
@@ -9,36 +10,40 @@
 //       highest sequence of them, or 0 for "look". 0 messages: it came after the state.
 //   S5  Times do not go down as sequences go up, and none is after the stored time, save those of
 //       a mirror, which are its origin's.
-//   S6  `keyed` is the same for all messages of a stream, and the stream's own.
-//   S7  An account has one stream of a name.
+//   S6  A block of a stream that keeps several messages a subject (`keyed`) holds one message, and
+//       is in the index of subjects.
+//   S7  An account has one stream of a name, and a data number is used once.
 //   S8  A position in a source belongs to a stream, and no message before it is missing
 //       (source/positions.ts).
+//   S9  No message of its subject stands between a message and the one its `back` names.
 //
-// `message` has one index only, its row id: appending touches the last page and nothing else. The
-// partial index on subjects exists for `keyed` streams alone (several messages kept a subject),
-// because it costs a page written for every subject a group touches. Measured with 128 B messages
-// (test/bench/store.ts; fdatasync 0.2 ms, two cores shared with other work: the rates are from the
-// quietest of several runs, busy ones gave far less; the bytes were the same each time):
+// A block (block.ts) is one row with what a group brought to one stream: up to 512 messages. Where
+// a subject keeps few messages (max_msgs_per_subject) they go one by one, and so each has a block
+// of its own. `block` has one index, its row id: appending touches the last page and nothing else.
+// The partial index on subjects exists for `keyed` streams alone, because it costs a page written
+// for every subject a group touches.
+//
+// What a purge or a deletion leaves behind becomes `garbage`: the stream goes on under another
+// data number, and sweeper.ts deletes the old one's rows a few at a time.
+//
+// Measured with 128 B messages (test/bench/store.ts; two cores shared with other work, rates from
+// the quietest of several runs; the bytes were the same each time):
 //
 //   in flight, subjects           inserted and synced/s   bytes written for each stored
-//       1      10                                 3,500                            66
-//      16      10                                44,000                             8.7
-//     256      10                               184,000                             3.1
-//   4,096      10                               300,000                             2.5
-//     256   1,000                               144,000                             3.2
-//     256   1,000, the last of each              45,000                             3.6
-//     256   1,000, 10 of each (keyed)            33,000                             6.9
 
 import type { Db } from './db.ts'
+import { migrateToBlocks } from './migrate.ts'
 
-/** Sequences are below this, so that an id is exact in a double for 8,191 streams. */
+/** Sequences are below this, so that an id is exact in a double for 8,191 data numbers. */
 export const seqsMax = 2 ** 40
-export const streamsMax = 8191
+export const dataMax = 8191
+/** The other numbers are for what purged and deleted streams left behind. */
+export const streamsMax = 8000
 
 /** `PRAGMA application_id`: "nEdg". */
 export const applicationId = 0x6e456467
 
-const core: readonly string[] = [
+const rowPerMessage: Tables = [
   `CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID`,
   `CREATE TABLE stream(id INTEGER PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL,
      created INTEGER NOT NULL, config TEXT NOT NULL, UNIQUE(account, name))`,
@@ -56,18 +61,63 @@ const core: readonly string[] = [
      FROM message m JOIN subject j ON j.id = m.subject JOIN stream s ON s.id = j.stream`,
 ]
 
+/** The number that stands in a blob's bytes, little endian, from byte `at` on. */
+function u32(hex: string, at: string): string {
+  const digit = (offset: number): string =>
+    `(instr('123456789ABCDEF', substr(${hex}, 2 * (${at}) + ${offset + 1}, 1)))`
+  const byte = (n: number): string => `(16 * ${digit(2 * n)} + ${digit(2 * n + 1)})`
+  return `(${byte(0)} + 256 * ${byte(1)} + 65536 * ${byte(2)} + 16777216 * ${byte(3)})`
+}
+
+/** One row a message of each block: `json_each` counts from 0 to its number of messages. */
+const messagesView = `CREATE VIEW messages AS
+  WITH entry AS (
+    SELECT b.id, b.time AS base, b.bodies, e.key AS n, hex(b.heads) AS heads,
+      coalesce(b.subject, ${u32('hex(b.subjects)', '4 * e.key')}) AS subject
+    FROM block b, json_each('[' || substr(replace(hex(zeroblob(length(b.heads) / 16)), '00', ',0'), 2)
+      || ']') e),
+  head AS (
+    SELECT id, base, bodies, subject, ${u32('heads', '16 * n')} AS shape,
+      ${u32('heads', '16 * n + 4')} AS time, ${u32('heads', '16 * n + 8')} AS finish,
+      CASE n WHEN 0 THEN 0 ELSE ${u32('heads', '16 * n - 8')} & 0x7fffffff END AS start
+    FROM entry)
+  SELECT s.account, s.name AS stream, (h.id & ${seqsMax - 1}) + (h.shape & 0xffff) AS seq,
+    j.name AS subject, strftime('%Y-%m-%dT%H:%M:%fZ', (h.base + h.time) / 1e6, 'unixepoch') AS time,
+    CAST(substr(h.bodies, h.start + 1, h.shape >> 16) AS TEXT) AS headers,
+    CAST(substr(h.bodies, h.start + (h.shape >> 16) + 1, h.finish - h.start - (h.shape >> 16)) AS TEXT)
+      AS payload
+  FROM head h JOIN subject j ON j.id = h.subject JOIN stream s ON s.data = j.stream
+    JOIN stream_state t ON t.stream = s.id
+  WHERE h.finish < 0x80000000 AND (h.id & ${seqsMax - 1}) + (h.shape & 0xffff) >= t.first`
+
+const blocks: Tables = [
+  `ALTER TABLE stream ADD COLUMN data INTEGER NOT NULL DEFAULT 0`,
+  `UPDATE stream SET data = id`,
+  `CREATE UNIQUE INDEX stream_data ON stream(data)`,
+  `CREATE TABLE garbage(data INTEGER PRIMARY KEY)`,
+  `CREATE TABLE block(id INTEGER PRIMARY KEY, last INTEGER NOT NULL, live INTEGER NOT NULL,
+     time INTEGER NOT NULL, keyed INTEGER, subject INTEGER, subjects BLOB, heads BLOB NOT NULL,
+     bodies BLOB NOT NULL)`,
+  `CREATE INDEX block_keyed ON block(subject) WHERE keyed = 1`,
+  `DROP VIEW messages`,
+  messagesView,
+  migrateToBlocks,
+  `DROP TABLE message`,
+]
+
 /** What leads from each version to the next, starting at nothing. Released ones never change. */
-const migrations: readonly Tables[] = [core]
+const migrations: readonly Tables[] = [rowPerMessage, blocks]
 export const schemaVersion = migrations.length
 
-/** Statements of other nouns of the room; each makes its own tables. */
-export type Tables = readonly string[]
+/** Statements, and what needs more than a statement. */
+export type Tables = readonly (string | ((db: Db) => void))[]
 
 /**
  * Makes or migrates the schema in one transaction; `more` runs at every start. Throws for a
- * database of a newer version or of another program: the caller must not touch it.
+ * database of a newer version or of another program: the caller must not touch it. `upTo`: an
+ * older version, for a database that is to be filled from one.
  */
-export function prepareSchema(db: Db, more: Tables): void {
+export function prepareSchema(db: Db, more: Tables, upTo = schemaVersion): void {
   const id = Number(db.value('PRAGMA application_id'))
   const version = Number(db.value('PRAGMA user_version'))
   const tables = Number(db.value('SELECT count(*) FROM sqlite_schema'))
@@ -78,14 +128,21 @@ export function prepareSchema(db: Db, more: Tables): void {
     )
   }
   db.exec('BEGIN')
-  for (const migration of migrations.slice(version)) for (const sql of migration) db.exec(sql)
-  for (const sql of more) db.exec(sql)
+  for (const migration of migrations.slice(version, upTo)) run(db, migration)
+  run(db, more)
   // Only when it changes: a start on a full disk must not need to write.
-  if (version < schemaVersion) {
+  if (version < upTo) {
     db.exec(`PRAGMA application_id = ${applicationId}`)
-    db.exec(`PRAGMA user_version = ${schemaVersion}`)
+    db.exec(`PRAGMA user_version = ${upTo}`)
   }
   db.exec('COMMIT')
+}
+
+function run(db: Db, tables: Tables): void {
+  for (const step of tables) {
+    if (typeof step === 'string') db.exec(step)
+    else step(db)
+  }
 }
 
 /** Written by a later nats-edge: refuse to start rather than damage it. */
@@ -94,5 +151,6 @@ export class NewerSchema extends Error {}
 /** Somebody else's database under our name: moved aside, nothing to salvage. */
 export class ForeignDatabase extends Error {}
 
-export const idOf = (stream: number, seq: number): number => stream * seqsMax + seq
+export const idOf = (data: number, seq: number): number => data * seqsMax + seq
 export const seqOf = (id: number): number => id % seqsMax
+export const dataOf = (id: number): number => Math.floor(id / seqsMax)

@@ -94,6 +94,11 @@ export interface StoredMessage {
   /** Header block `NATS/1.0…\r\n\r\n`; empty when there is none. */
   readonly headers: Buffer
   readonly payload: Buffer
+  /** Both side by side: `chunk[start..payloadStart..end)`. */
+  readonly chunk: Buffer
+  readonly start: number
+  readonly payloadStart: number
+  readonly end: number
 }
 
 /** Where a mirror or a source takes its messages from. */
@@ -230,10 +235,12 @@ export interface Stream {
   subjects(filter: string, offset: number, limit: number): readonly SubjectCount[]
   /** Up to `countMax` sequences between first and last that are gone, ascending. */
   deleted?(countMax: number): readonly number[]
-  /** False when there is no such message. */
-  remove(seq: number): boolean
+  /** False when there is no such message. `erase`: its bytes are overwritten as well. */
+  remove(seq: number, erase?: boolean): boolean
   /** Returns how many messages went. `seq`: all before it; `keep`: all but the newest. */
   purge(what: { filter?: string; seq?: number; keep?: number }): number
+  /** The same, a piece a group: other work goes on. What comes meanwhile is spared. */
+  purgeGently(what: { filter?: string; seq?: number; keep?: number }): Promise<number>
   watch(listener: StreamListener): void
   unwatch(listener: StreamListener): void
 }

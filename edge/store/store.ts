@@ -11,12 +11,11 @@ import { consumerTables } from './consumer/schema.ts'
 import { type Db, DirectoryLock, isDamage, type Value } from './db.ts'
 import { insufficientStorage, maximumStreams, streamGeneral } from './errors.ts'
 import { Held } from './held.ts'
-import { type Vault, openMemory } from './memory.ts'
+import { type Vault, newVault, openMemory } from './memory.ts'
 import { enforceAll, expire, expiryUs, rekey } from './retention.ts'
 import { Reserve } from './reserve.ts'
-import { Rows } from './rows.ts'
 import { openStore } from './salvage.ts'
-import { type Tables, idOf, seqsMax, streamsMax } from './schema.ts'
+import { type Tables, seqsMax, streamsMax } from './schema.ts'
 import type { ApiError, Durable, Stream, StreamConfig } from './shapes.ts'
 import { Positions, sourceTables } from './source/positions.ts'
 import { StoreStream } from './stream.ts'
@@ -45,7 +44,9 @@ const walBytesMaxDefault = 4 * 1024 * 1024
 const queueBytesMaxDefault = 32 * 1024 * 1024
 /** How often the clock is persisted while messages come. */
 const timeSaveUs = 10_000_000
-const expireRetryMs = 50
+/** More is due than one step takes. */
+const expireMoreMs = 10
+const sickRetryMs = 50
 const expireMsMax = 60_000
 
 export class Store implements Participant {
@@ -180,9 +181,10 @@ export class Store implements Participant {
     const vault = config.storage === 'memory' ? this.#openMemory() : this.#vault
     if (vault.commit.sick) return insufficientStorage
     const id = this.#freeId(vault)
-    if (id > streamsMax) return maximumStreams
+    const data = id > streamsMax ? 0 : vault.rows.newData()
+    if (data === 0) return maximumStreams
     const createdUs = this.time.nowUs()
-    const stream = this.#made(vault, id, account, config, createdUs)
+    const stream = this.#made(vault, id, data, account, config, createdUs)
     const failed = vault.commit.attempt(() => {
       vault.commit.touch(this, 0)
       vault.commit.begin()
@@ -225,9 +227,7 @@ export class Store implements Participant {
       commit.touch(this, 0)
       known.settle()
       const { db } = known.rows
-      const ends = [idOf(known.id, 0), idOf(known.id + 1, 0)] as const
-      db.prepare('DELETE FROM message WHERE id >= ? AND id < ?').run(...ends)
-      db.prepare('DELETE FROM subject WHERE stream = ?').run(known.id)
+      known.rows.discard(known.data)
       db.prepare('DELETE FROM source_position WHERE stream = ?').run(known.id)
       db.prepare('DELETE FROM source_identity WHERE stream = ?').run(known.id)
       this.#timekeeper.erase(db, known.id)
@@ -237,6 +237,7 @@ export class Store implements Participant {
     if (failed) return insufficientStorage
     known.close()
     this.#streams.delete(key)
+    this.#vaultOf(known)?.sweeper.wake()
     return null
   }
 
@@ -281,15 +282,17 @@ export class Store implements Participant {
   /** Streams made or deleted by a group that was rolled back. */
   undone(): void {
     const vault = this.#vault
-    const rows = vault.db.prepare('SELECT id, account, name, created, config FROM stream').all()
+    const rows = vault.db
+      .prepare('SELECT id, data, account, name, created, config FROM stream')
+      .all()
     const there = new Set<string>()
     for (const row of rows) {
-      const key = keyOf(String(row[1]), String(row[2]))
+      const key = keyOf(String(row[2]), String(row[3]))
       there.add(key)
       const known = this.#streams.get(key)
       // Not one that took the place of another in the same group.
-      if (known && known.id === Number(row[0]) && known.createdUs === Number(row[3])) {
-        known.config = JSON.parse(String(row[4])) as StreamConfig
+      if (known && known.id === Number(row[0]) && known.createdUs === Number(row[4])) {
+        known.config = JSON.parse(String(row[5])) as StreamConfig
         known.undone()
         this.#timekeeper.attach(known, vault.db, vault.commit, true)
       } else {
@@ -326,13 +329,16 @@ export class Store implements Participant {
       walBytesMax: this.options.walBytesMax ?? walBytesMaxDefault,
       queueBytesMax: this.options.queueBytesMax ?? queueBytesMaxDefault,
     })
-    this.#file = { db, commit, rows: new Rows(db) }
+    this.#file = newVault(db, commit)
     this.#startTime(db)
     this.#timekeeper.start()
-    for (const row of db.prepare('SELECT id, account, name, created, config FROM stream').all()) {
+    for (const row of db
+      .prepare('SELECT id, data, account, name, created, config FROM stream')
+      .all()) {
       this.#load(this.#file, row)
     }
     this.#expire()
+    this.#file.sweeper.wake()
   }
 
   /** Takes back an `#open` that failed half way: nothing of it is written. */
@@ -350,9 +356,10 @@ export class Store implements Participant {
   }
 
   #load(vault: Vault, row: readonly Value[]): void {
-    const [id, account, name, created, text] = row
+    const [id, data, account, name, created, text] = row
     const config = JSON.parse(String(text)) as StreamConfig
-    const stream = this.#made(vault, Number(id), String(account), config, Number(created))
+    const numbers = [Number(id), Number(data)] as const
+    const stream = this.#made(vault, ...numbers, String(account), config, Number(created))
     // Before it loads, so that `#abandon` finds it.
     this.#streams.set(keyOf(String(account), String(name)), stream)
     stream.load()
@@ -365,6 +372,10 @@ export class Store implements Participant {
     return this.#file
   }
 
+  #vaultOf(stream: StoreStream): Vault | null {
+    return stream.config.storage === 'memory' ? this.#memory : this.#file
+  }
+
   #openMemory(): Vault {
     const { log, clock, turn } = this.options
     const queueBytesMax = this.options.queueBytesMax ?? queueBytesMaxDefault
@@ -375,18 +386,22 @@ export class Store implements Participant {
   #made(
     vault: Vault,
     id: number,
+    data: number,
     account: string,
     config: StreamConfig,
     createdUs: number,
   ): StoreStream {
-    const { rows, commit } = vault
+    const { rows, blocks, sweeper, commit } = vault
     const onFlush = (): void => this.#flushed()
     return new StoreStream({
       id,
+      data,
       account,
       config,
       createdUs,
       rows,
+      blocks,
+      sweeper,
       commit,
       held: this.held(account),
       time: this.time,
@@ -395,16 +410,12 @@ export class Store implements Participant {
   }
 
   #insert(db: Db, stream: StoreStream): void {
-    const { id, account, config, createdUs } = stream
+    const { id, data, account, config, createdUs } = stream
     const last = Math.max(0, (config.first_seq ?? 0) - 1)
     const text = JSON.stringify(config)
-    db.prepare('INSERT INTO stream VALUES(?, ?, ?, ?, ?)').run(
-      id,
-      account,
-      config.name,
-      createdUs,
-      text,
-    )
+    db.prepare(
+      'INSERT INTO stream(id, data, account, name, created, config) VALUES(?, ?, ?, ?, ?, ?)',
+    ).run(id, data, account, config.name, createdUs, text)
     const keyed = isKeyed(config) ? 1 : 0
     const state = db.prepare('INSERT INTO stream_state VALUES(?, ?, ?, 0, 0, 0, 0, ?)')
     state.run(id, last + 1, last, keyed)
@@ -453,12 +464,13 @@ export class Store implements Participant {
   #expire(): void {
     this.#timer?.cancel()
     this.#timer = null
-    let soon = false
+    let inMs: number | undefined
     for (const stream of this.#streams.values()) {
       // What is due and cannot go now must not set a timer for at once.
-      if (stream.commit.sick || !expire(stream)) soon = true
+      if (stream.commit.sick) inMs ??= sickRetryMs
+      else if (!expire(stream)) inMs = expireMoreMs
     }
-    this.#schedule(soon ? expireRetryMs : undefined)
+    this.#schedule(inMs)
   }
 
   #schedule(inMs?: number): void {

@@ -40,7 +40,12 @@ export class Subjects {
     this.#stream = stream
   }
 
-  /** The entry of a subject; with `make`, a new one when there is none. */
+  /** No subject has a number as high as this. */
+  get nextId(): number {
+    return this.#rows.nextSubjectId
+  }
+
+  /** The entry of a subject that has messages. */
   find(name: string): SubjectEntry | undefined {
     const cached = this.#byName.get(name)
     if (cached) return cached.count > 0 ? cached : undefined

@@ -1,92 +1,133 @@
-// The messages of a stream that wait for the next group: rows in memory, by sequence; a mirror's may have gaps.
+// The messages of a stream that wait for the next group: blocks in the making, in the order of
+// their sequences; a mirror's may have gaps.
 
+import { type Block, Draft } from './block.ts'
+import { idOf } from './schema.ts'
 import type { SubjectEntry } from './subjects.ts'
 
-export interface WaitingRow {
-  readonly seq: number
-  readonly subject: SubjectEntry
-  readonly timeUs: number
-  readonly headers: Buffer | null
-  readonly payload: Buffer | null
-  readonly headerBytes: number
-  readonly payloadBytes: number
-}
-
 export class Waiting {
-  /** null: removed before it was written. */
-  #rows: (WaitingRow | null)[] = []
-  /** Their sequences, once there is a gap; without one the first tells them all. */
-  #seqs: number[] | null = null
+  /** The last one is still being filled. */
+  #drafts: Draft[] = []
+  /** Id of the stream's sequence 0. */
+  #base: number
+  /** Subjects of the messages in here: the blocks know their numbers only. */
+  readonly #entries = new Map<number, SubjectEntry>()
+  #last: Draft | null = null
   /** Sequence of the first one, or of the next to come. */
   #from = 1
+  #count = 0
+
+  /** `data`: the number that the blocks will have. */
+  constructor(data: number) {
+    this.#base = idOf(data, 0)
+  }
 
   get fromSeq(): number {
     return this.#from
   }
 
-  get rows(): readonly (WaitingRow | null)[] {
-    return this.#rows
+  get isEmpty(): boolean {
+    return this.#count === 0
   }
 
-  push(row: WaitingRow): void {
-    const count = this.#rows.length
-    if (count === 0) this.#from = row.seq
-    else if (this.#seqs === null && row.seq !== this.#from + count) {
-      this.#seqs = this.#rows.map((_, i) => this.#from + i)
+  push(
+    seq: number,
+    subject: SubjectEntry,
+    timeUs: number,
+    headers: Uint8Array,
+    payload: Uint8Array,
+    previous: number,
+  ): void {
+    if (this.#count++ === 0) this.#from = seq
+    let draft = this.#last
+    if (draft === null || !draft.takes(seq, timeUs, headers.length + payload.length)) {
+      draft = new Draft()
+      this.#last = draft
+      this.#drafts.push(draft)
     }
-    this.#seqs?.push(row.seq)
-    this.#rows.push(row)
+    draft.add(seq, subject.id, timeUs, headers, payload, previous)
+    this.#entries.set(subject.id, subject)
   }
 
   /** No message up to `seq` will come. */
   skipTo(seq: number): void {
-    if (this.#rows.length === 0) this.#from = seq + 1
+    if (this.#count === 0) this.#from = seq + 1
   }
 
   /** Is this where the message would be? */
   covers(seq: number): boolean {
-    return this.#rows.length > 0 && seq >= this.#from
+    return this.#count > 0 && seq >= this.#from
   }
 
-  at(seq: number): WaitingRow | null {
-    return this.#rows[this.#indexOf(seq)] ?? null
+  /** The block that holds it, as far as it has come; its bytes move when it grows. */
+  holding(seq: number): Block | undefined {
+    const draft = this.#draftOf(seq)
+    return draft?.block(this.#base)
+  }
+
+  subject(id: number): SubjectEntry | undefined {
+    return this.#entries.get(id)
   }
 
   drop(seq: number): void {
-    const at = this.#indexOf(seq)
-    if (at >= 0 && at < this.#rows.length) this.#rows[at] = null
+    const draft = this.#draftOf(seq)
+    if (draft) draft.drop(seq)
   }
 
   /** Sequence of the first one; 0 when there is none. */
   first(): number {
-    return this.#rows.find(row => row !== null)?.seq ?? 0
+    return this.#find(false, () => true)
   }
 
   firstOf(subject: SubjectEntry): number {
-    return this.#rows.find(row => row?.subject === subject)?.seq ?? 0
+    return this.nextOf(subject, 0)
   }
 
-  lastOf(subject: SubjectEntry): number {
-    return this.#rows.findLast(row => row?.subject === subject)?.seq ?? 0
+  /** The first on the subject at or after a sequence. */
+  nextOf({ id }: SubjectEntry, fromSeq: number): number {
+    if (!this.#entries.has(id)) return 0
+    return this.#find(false, (block, i) => block.subject(i) === id && block.seq(i) >= fromSeq)
   }
 
-  clear(nextSeq: number): void {
-    this.#rows = []
-    this.#seqs = null
+  lastOf({ id }: SubjectEntry): number {
+    return this.#entries.has(id) ? this.#find(true, (block, i) => block.subject(i) === id) : 0
+  }
+
+  /** Those with anything in them. */
+  *blocks(): Generator<Block> {
+    for (const draft of this.#drafts) if (draft.live > 0) yield draft.block(this.#base)
+  }
+
+  clear(nextSeq: number, data: number): void {
+    this.#base = idOf(data, 0)
+    this.#drafts = []
+    this.#last = null
+    this.#count = 0
+    this.#entries.clear()
     this.#from = nextSeq
   }
 
-  /** -1 or beyond the end when there is none. */
-  #indexOf(seq: number): number {
-    const seqs = this.#seqs
-    if (seqs === null) return seq - this.#from
+  #find(isBackward: boolean, wanted: (block: Block, i: number) => boolean): number {
+    const drafts = isBackward ? this.#drafts.slice().reverse() : this.#drafts
+    for (const draft of drafts) {
+      const block = draft.block(this.#base)
+      for (let n = 0; n < block.count; n++) {
+        const i = isBackward ? block.count - 1 - n : n
+        if (!block.isGone(i) && wanted(block, i)) return block.seq(i)
+      }
+    }
+    return 0
+  }
+
+  #draftOf(seq: number): Draft | undefined {
+    if (!this.covers(seq)) return undefined
     let low = 0
-    let high = seqs.length
+    let high = this.#drafts.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if ((seqs[middle] as number) < seq) low = middle + 1
+      if ((this.#drafts[middle]?.lastSeq ?? 0) < seq) low = middle + 1
       else high = middle
     }
-    return seqs[low] === seq ? low : -1
+    return this.#drafts[low]
   }
 }

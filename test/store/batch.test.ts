@@ -159,29 +159,6 @@ spec('atomic batches in the store', it => {
       }
     }))
 
-  it('leaves nothing when the disk fails in the middle of it', () =>
-    withPublishBench(async bench => {
-      const stream = bench.stream('S', { ...atomic, allow_rollup_hdrs: true })
-      for (const subject of ['s.1', 's.2', 's.2', 's.2']) bench.say(subject)
-      await bench.onDisk()
-      bench.take()
-      const { commit } = bench.test.store
-      const { attempt } = commit
-      commit.attempt = () => {
-        Reflect.deleteProperty(commit, 'attempt')
-        return attempt.call(commit, () => {
-          throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
-        })
-      }
-      bench.part('s.1', 'b', 1)
-      bench.part('s.2', 'b', 2, { head: { 'Nats-Rollup': 'sub' } })
-      bench.part('s.3', 'b', 3, { commit: true })
-      assert.match(bench.take().at(-1) ?? '', '"err_code":10047')
-      bench.recover()
-      await bench.onDisk()
-      assert.equal([stream.state().messages, stream.state().lastSeq], [4, 4])
-    }))
-
   it('ends after 10 s without a message, and not before', () =>
     withPublishBench(bench => {
       const stream = bench.stream('S', atomic)

@@ -126,20 +126,23 @@ spec('store bounds', it => {
     await test.done()
   })
 
-  it('8,191 streams, and the numbers of deleted ones again', async () => {
+  it('8,000 streams, and the numbers of deleted ones again', async () => {
     const test = await TestStore.start()
     const first = test.stream({ name: 'first' })
     const { db, commit } = test.store
     commit.begin()
     const config = JSON.stringify(streamConfig({ name: 'x' }))
-    const stream = db.prepare('INSERT INTO stream VALUES(?, ?, ?, 0, ?)')
+    const stream = db.prepare(
+      'INSERT INTO stream(id, data, account, name, created, config) VALUES(?, ?, ?, ?, 0, ?)',
+    )
     const state = db.prepare('INSERT INTO stream_state VALUES(?, 1, 0, 0, 0, 0, 0, 0)')
-    for (let id = 2; id < 8191; id++) {
-      stream.run(id, '$G', `s${id}`, config)
+    for (let id = 2; id < 8000; id++) {
+      stream.run(id, id, '$G', `s${id}`, config)
       state.run(id)
     }
+    for (const store of [first, ...test.store.streamsOf('$G')]) store.rows.reload()
     const last = test.stream({ name: 'last' })
-    assert.is(last.id, 8191)
+    assert.is(last.id, 8000)
     put(last, 'last.a', 'the last number holds messages')
     const over = test.store.create('$G', streamConfig({ name: 'over' }))
     assert.is('err_code' in over && over.err_code, 10027)
@@ -157,14 +160,14 @@ spec('store bounds', it => {
     await test.onDisk()
     const reader = new Db(path.join(test.dir, fileName))
     reader.exec('BEGIN')
-    assert.is(reader.value('SELECT count(*) FROM message'), 1)
+    assert.is(reader.value('SELECT count(*) FROM messages'), 1)
     for (let i = 0; i < 30; i++) {
       put(stream, 's.a', 'x'.repeat(3000))
       await test.onDisk()
     }
     const grown = test.store.db.walBytes()
     assert.ok(grown > 60_000, `${grown}`)
-    assert.is(reader.value('SELECT count(*) FROM message'), 1)
+    assert.is(reader.value('SELECT count(*) FROM messages'), 1)
     reader.exec('COMMIT')
     const before = test.store.commit.checkpoints
     for (let i = 0; i < 60; i++) {
@@ -172,7 +175,7 @@ spec('store bounds', it => {
       await test.onDisk()
     }
     assert.ok(test.store.commit.checkpoints > before)
-    assert.is(reader.value('SELECT count(*) FROM message'), 91)
+    assert.is(reader.value('SELECT count(*) FROM messages'), 91)
     reader.close()
     await test.done()
   })

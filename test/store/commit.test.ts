@@ -4,6 +4,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import * as assert from 'uvu/assert'
+import type { StoreStream } from '../../edge/store/stream.ts'
 import { spec } from '../support/spec.ts'
 import { TestStore, none, put } from './support.ts'
 
@@ -102,7 +103,7 @@ spec('commit', it => {
     const syncs = holdSyncs(test)
     put(stream, 's.a')
     await turn()
-    const payload = Buffer.alloc(4800)
+    const payload = Buffer.alloc(4980)
     const add = () => stream.append({ subject: 's.a', headers: none, payload }, {})
     assert.is(add().is, 'stored')
     assert.is(add().is, 'stored')
@@ -303,22 +304,21 @@ spec('disk trouble', it => {
 
   it('a purge and a deletion that fail leave everything as it was', async () => {
     const test = await TestStore.start()
-    const stream = test.stream({ name: 's' })
+    let stream = test.stream({ name: 's' })
     for (let i = 0; i < 200; i++) put(stream, `s.${i % 9}`, 'x'.repeat(500))
     await test.onDisk()
     const full = () => Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
     const { db } = test.store
-    const { prepare } = db
     for (const run of [() => stream.purge({}), () => test.store.delete(stream)]) {
       put(stream, 's.1')
       const waits = test.onDisk()
-      db.prepare = sql => {
-        if (sql.startsWith('DELETE FROM message')) throw full()
-        return prepare.call(db, sql)
+      db.commit = () => {
+        throw full()
       }
-      assert.ok(run() !== null)
-      Reflect.deleteProperty(db, 'prepare')
+      assert.ok(run() !== 0)
       assert.match((await waits)?.message ?? '', /full/)
+      Reflect.deleteProperty(db, 'commit')
+      stream = test.store.stream('$G', 's') as StoreStream
       assert.is(stream.state().messages, 200)
       assert.is(stream.batch([], 1, 999).length, 200)
       test.clock.advance(1000)

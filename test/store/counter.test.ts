@@ -5,6 +5,7 @@ import { count, counterDigitsMax, incrementProblem, tallyOf } from '../../edge/s
 import { messageTooLarge } from '../../edge/store/errors.ts'
 import { counterBroken, incrementInvalid } from '../../edge/store/publish-errors.ts'
 import type { AppendOptions, StoredMessage } from '../../edge/store/shapes.ts'
+import { storedCopy } from '../../edge/store/stored.ts'
 import { spec } from '../support/spec.ts'
 import { withPublishBench } from './publish-bench.ts'
 import { none, streamConfig } from './support.ts'
@@ -13,7 +14,7 @@ const config = streamConfig({ name: 'C', allow_msg_counter: true })
 
 function stored(payload: string, headers = ''): StoredMessage {
   const block = headers === '' ? none : Buffer.from(`NATS/1.0\r\n${headers}\r\n\r\n`)
-  return { seq: 1, subject: 'c', timeUs: 0, headers: block, payload: Buffer.from(payload) }
+  return storedCopy(1, 0, { subject: 'c', headers: block, payload: Buffer.from(payload) })
 }
 
 /** What becomes of an increment after a stored message. */

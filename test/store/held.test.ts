@@ -83,7 +83,6 @@ spec('held bytes', it => {
     await right(test, 'before')
     const before = test.store.held('$G').file
     const { db } = test.store
-    const { prepare } = db
     const payload = Buffer.from('all')
     const message = { subject: 's.a', headers: Buffer.alloc(0), payload }
     const failures: Readonly<Record<string, () => unknown>> = {
@@ -93,12 +92,12 @@ spec('held bytes', it => {
     for (const [name, run] of Object.entries(failures)) {
       put(stream, 's.1', 'taken back')
       stream.remove(3)
-      db.prepare = sql => {
-        if (sql.startsWith('DELETE FROM message')) throw full()
-        return prepare.call(db, sql)
+      db.commit = () => {
+        throw full()
       }
       run()
-      Reflect.deleteProperty(db, 'prepare')
+      assert.ok(await test.onDisk())
+      Reflect.deleteProperty(db, 'commit')
       test.clock.advance(1000)
       await right(test, name)
       assert.is(test.store.held('$G').file, before)

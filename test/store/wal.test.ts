@@ -64,7 +64,7 @@ spec('wal', it => {
     const { db } = test.store
     const reader = new Db(path.join(test.dir, fileName))
     reader.exec('BEGIN')
-    assert.is(reader.value('SELECT count(*) FROM message'), 1)
+    assert.is(reader.value('SELECT count(*) FROM messages'), 1)
     assert.is(db.checkpoint('PASSIVE').complete, true)
     const began = performance.now()
     assert.is(db.checkpoint('RESTART').complete, false)

@@ -37,6 +37,7 @@ import type {
   StreamConfig,
 } from '../shapes.ts'
 import { rollupOf, scheduleFailure } from '../timed/check.ts'
+import { storedCopy } from '../stored.ts'
 
 const headerBytesMax = 65_535
 
@@ -101,7 +102,7 @@ export class BatchCheck {
   /** As it will be when the next message is stored. */
   newest(subject: string): StoredMessage | undefined {
     const own = this.#written.get(subject)
-    return own ? { ...own.last, seq: 0, timeUs: 0 } : this.#stream.newest(subject)
+    return own ? storedCopy(0, 0, own.last) : this.#stream.newest(subject)
   }
 
   /** Whether there is room for all of them together. */

@@ -20,9 +20,9 @@ export interface Cuts {
 }
 
 export interface Found {
-  readonly tried: number
-  readonly failures: readonly string[]
-  readonly startMsMax: number
+  tried: number
+  readonly failures: string[]
+  startMsMax: number
   /** In the whole recording. */
   readonly events: number
   readonly checkpoints: number
@@ -34,7 +34,12 @@ const clearedHeader = Buffer.alloc(32)
 if (import.meta.main) {
   const [log = '', base = '', events = '', left = '', cuts = '{}'] = process.argv.slice(2)
   const operations = readRecording(log, storeDir(base), events)
-  const found = await tryCuts(storeDir(base), left, operations, JSON.parse(cuts) as Cuts)
+  const found = newFound(operations)
+  process.on('uncaughtException', error => {
+    found.failures.push(`the program ended: ${error.message}`)
+    process.stdout.write(JSON.stringify(found), () => process.exit(0))
+  })
+  await tryCuts(storeDir(base), left, operations, JSON.parse(cuts) as Cuts, found)
   process.stdout.write(JSON.stringify(found))
 }
 
@@ -43,12 +48,10 @@ async function tryCuts(
   left: string,
   operations: readonly Operation[],
   { count, seed, worker, workers, failuresMax }: Cuts,
-): Promise<Found> {
+  found: Found,
+): Promise<void> {
   const disk = new Disk(dir)
   const promises = new Promises()
-  const failures: string[] = []
-  let tried = 0
-  let startMsMax = 0
   let cut = 0
   const first = randomOf(seed)()
   const every = operations.length / count
@@ -64,15 +67,19 @@ async function tryCuts(
       fs.mkdirSync(storeDir(left), { recursive: true })
       disk.leave(storeDir(left), loss, randomOf(seed * 1_000_003 + cut))
       const { wrong, startMs } = await judge(left, promises)
-      tried++
-      startMsMax = Math.max(startMsMax, startMs)
-      if (wrong.length > 0) failures.push(`cut ${cut} at ${at}, lost ${loss}: ${wrong.join('; ')}`)
+      found.tried++
+      found.startMsMax = Math.max(found.startMsMax, startMs)
+      if (wrong.length === 0) continue
+      found.failures.push(`cut ${cut} at ${at}, lost ${loss}: ${wrong.join('; ')}`)
     }
-    if (failures.length >= failuresMax) break
+    if (found.failures.length >= failuresMax) break
   }
+}
+
+function newFound(operations: readonly Operation[]): Found {
   const events = operations.filter(one => one.is === 'event').length
   const checkpoints = operations.filter(isCheckpoint).length
-  return { tried, failures, startMsMax, events, checkpoints }
+  return { tried: 0, failures: [], startMsMax: 0, events, checkpoints }
 }
 
 function isCheckpoint(one: Operation): boolean {
