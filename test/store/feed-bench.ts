@@ -20,9 +20,9 @@ export class FakeTarget implements FeedTarget {
   full = false
   begunAt = -1
 
-  start(): Start {
+  start(isKept: boolean): Start {
     const last = this.seqs.at(-1) ?? 0
-    if (last === 0) return { deliver_policy: 'all' }
+    if (last === 0 || isKept) return { deliver_policy: 'all' }
     return { deliver_policy: 'by_start_sequence', opt_start_seq: last + 1 }
   }
 

@@ -169,10 +169,13 @@ spec('feed forms', it => {
     bench.feed.rename('JS_SRC_y')
     assert.is(bench.asked.length, 1)
     bench.follow('JS_SRC_x', 0, { ...sourcing, durable_name: 'JS_SRC_x' })
+    bench.message(1, 1, { name: 'JS_SRC_x' })
     bench.feed.rename('JS_SRC_z')
     bench.feed.rename('JS_SRC_z')
     bench.clock.advance(1)
     assert.is(bench.wanted.name, 'JS_SRC_z')
+    // What came and was not acknowledged to the old one comes again.
+    assert.is(bench.wanted.deliver_policy, 'all')
     assert.equal(bench.deleted, [])
     bench.follow('JS_SRC_z', 0, { ...sourcing, durable_name: 'JS_SRC_z' })
     assert.equal(bench.deleted, ['$JS.API.CONSUMER.DELETE.S.JS_SRC_y'])

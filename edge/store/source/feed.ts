@@ -38,8 +38,11 @@ import {
 
 /** Where the messages go: a mirror or one of a stream's sources. */
 export interface FeedTarget {
-  /** Asked before every request. */
-  start(): Start
+  /**
+   * Asked before every request. `isKept`: the origin keeps what is not acknowledged, and only
+   * that; what is here already is to come again if it has to, to be acknowledged.
+   */
+  start(isKept: boolean): Start
   /** Of the origin as it was known last; '' when it is not. */
   readonly identity: string
   /** The origin's sequence up to which everything is dealt with. */
@@ -227,7 +230,7 @@ export class Feed implements LocalSink {
   #ask(form: Form = this.source.consumer ? 'reset' : 'new'): void {
     const { account, clock, durable, kind, source, asker, target } = this.#parts
     if (durable.sick) return this.#wait(unheardMs)
-    const start = target.start()
+    const start = target.start(this.#isKept)
     const { identity } = target
     const wish = { source, kind, asker, start, identity, consumer: this.#consumer }
     const request = consumerRequest(wish, form, this.#isOldOrigin && this.#wasRefused)

@@ -40,12 +40,14 @@ export class Mirror implements FeedTarget {
     return this.#lastSeq
   }
 
-  start(): Start {
+  start(isKept = false): Start {
     const { stream, source } = this.#parts
     const { lastSeq } = stream.state()
     this.#lastSeq = lastSeq
     const { opt_start_seq, opt_start_time } = source
-    if (lastSeq > 0) return { deliver_policy: 'by_start_sequence', opt_start_seq: lastSeq + 1 }
+    if (lastSeq > 0 && !isKept) {
+      return { deliver_policy: 'by_start_sequence', opt_start_seq: lastSeq + 1 }
+    }
     if (opt_start_seq) return { deliver_policy: 'by_start_sequence', opt_start_seq }
     if (opt_start_time) return { deliver_policy: 'by_start_time', opt_start_time }
     return { deliver_policy: 'all' }

@@ -47,11 +47,11 @@ export class Source implements FeedTarget {
     return this.#lastSeq
   }
 
-  start(): Start {
+  start(isKept = false): Start {
     const { opt_start_seq, opt_start_time } = this.#parts.source
     this.#lastSeq = this.#positions.get(this.name) ?? this.#found()
-    if (this.#lastSeq > 0) {
-      this.#positions.set(this.name, this.#lastSeq)
+    if (this.#lastSeq > 0) this.#positions.set(this.name, this.#lastSeq)
+    if (this.#lastSeq > 0 && !isKept) {
       return { deliver_policy: 'by_start_sequence', opt_start_seq: this.#lastSeq + 1 }
     }
     if (opt_start_seq) return { deliver_policy: 'by_start_sequence', opt_start_seq }
