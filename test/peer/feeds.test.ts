@@ -6,8 +6,8 @@ import * as assert from 'uvu/assert'
 import { startBroker } from '../store/broker.ts'
 import { startHub } from '../support/hub.ts'
 import { settled } from '../support/journey.ts'
-import type { NatsVersion } from '../support/peers.ts'
 import { spec } from '../support/spec.ts'
+import { configs } from './feed-configs.ts'
 import { ask, type Say } from './jetstream-talk.ts'
 
 const api = '$JS.API.'
@@ -21,56 +21,12 @@ const get = (name: string, body: Record<string, unknown>): Say => [
   body,
 ]
 
-const external = { api: '$JS.x.API', deliver: '' }
 const transforms = (...pairs: readonly (readonly [string, string])[]) => ({
   subject_transforms: pairs.map(([src, dest]) => ({ src, dest })),
 })
 
-const configs: readonly Say[] = [
-  create('O', { subjects: ['o.>'], max_msg_size: 100 }),
-  create('M1', { mirror: { name: 'O' }, subjects: ['m'] }),
-  create('M2', { mirror: { name: 'O' }, sources: [{ name: 'O' }] }),
-  create('M3', { mirror: { name: 'O' }, first_seq: 3 }),
-  create('M4', { mirror: { name: 'a.b' } }),
-  create('M5', { mirror: { name: 'O' }, max_msg_size: 99 }),
-  create('M6', { mirror: { name: 'O', filter_subject: 'o.a', ...transforms(['o.b', '']) } }),
-  create('M7', { mirror: { name: 'O', ...transforms(['o.*', 'x.$1'], ['o.a', '']) } }),
-  create('M8', { mirror: { name: 'O', ...transforms(['o..a', 'x']) } }),
-  create('M9', { mirror: { name: 'O', ...transforms(['o.*', 'x.$2']) } }),
-  create('M10', { mirror: { name: 'M10' } }),
-  create('M11', { mirror: { name: 'O', filter_subject: 'o..a' } }),
-  create('M12', { mirror: { name: 'O', external: { api: '$JS.API', deliver: '' } } }),
-  create('M13', { mirror: { name: 'O', external: { api: 'x.*', deliver: '' } } }),
-  create('M14', { mirror: { name: 'O', external: { api: 'x', deliver: 'y.>' } } }),
-  create('M15', { mirror: 'O' }),
-  create('N', { subjects: ['n'], mirror_direct: true }),
-  create('S1', { sources: [{ name: 'a b' }] }),
-  create('S2', { sources: [{ name: 'O' }, { name: 'O' }] }),
-  create('S3', { sources: [{ name: 'O' }], max_msg_size: 99 }),
-  create('S4', { sources: [{ name: 'O', filter_subject: 'o.a', ...transforms(['o.b', '']) }] }),
-  create('S5', { sources: [{ name: 'O', ...transforms(['o.a', 'x.a'], ['o.*', 'x.$1']) }] }),
-  create('S6', { sources: [{ name: 'O', ...transforms(['o..a', 'x']) }] }),
-  create('S7', { sources: [{ name: 'O', ...transforms(['o.*', 'x..y']) }] }),
-  create('S8', { sources: [{ name: 'O', ...transforms(['o.*', 'x.$2']) }] }),
-  create('S9', { sources: [{ name: 'O', ...transforms(['o.*', 'x.{{no(1)}}']) }] }),
-  create('S10', { subjects: ['o.x.>'], sources: [{ name: 'O' }] }),
-  create('S11', { subjects: ['c'], sources: [{ name: 'S11' }] }),
-  create('S12', { subjects: ['d'], sources: [{ name: 'S12', filter_subject: 'e' }] }),
-  create('S13', { sources: [{ name: 'O', filter_subject: 'o..a' }] }),
-  create('S14', { sources: [{ name: 'O', external: { api: '$JS.API', deliver: '' } }] }),
-  create('S15', { sources: {} }),
-  [`${api}STREAM.DELETE.S12`],
-  create('OK1', { mirror: { name: 'NONE', external } }),
-  [`${api}STREAM.UPDATE.OK1`, { name: 'OK1', mirror: { name: 'OTHER', external } }],
-  [`${api}STREAM.UPDATE.OK1`, { name: 'OK1', subjects: ['ok'] }],
-  [`${api}STREAM.DELETE.OK1`],
-]
-
-async function both(
-  run: (nc: NatsConnection) => Promise<string[]>,
-  version: NatsVersion = 'newest',
-): Promise<void> {
-  const hub = await startHub({ version, jetstream: true })
+async function both(run: (nc: NatsConnection) => Promise<string[]>): Promise<void> {
+  const hub = await startHub({ jetstream: true })
   const broker = await startBroker()
   try {
     const answers = await Promise.all(
@@ -84,7 +40,10 @@ async function both(
       }),
     )
     const [theirs = [], ours = []] = answers
-    for (const [i, text] of theirs.entries()) assert.is(ours[i], text)
+    assert.equal(
+      ours.filter((text, i) => text !== theirs[i]),
+      theirs.filter((text, i) => text !== ours[i]),
+    )
     assert.is(ours.length, theirs.length)
   } finally {
     await broker.close()
@@ -105,7 +64,6 @@ function calm(text: string): string {
       // The identity of the stream it comes from is another one every time.
       return lines.replace(/(Nats-Stream-Source: .* )\w{8}(?=\r\n)/g, '$1<identity>')
     })
-    .replace(/,"allow_msg_ttl":false|,"metadata":\{[^}]*\}|"duplicate_window":\d+,/g, '')
 }
 
 /** A mirror just created tells its filters there only after a moment. */
@@ -123,10 +81,13 @@ async function lastSeq(nc: NatsConnection, stream: string): Promise<number> {
 
 /** A message counts before it is on disk, and can be read after that. */
 async function stored(nc: NatsConnection, name: string, seq: number): Promise<string> {
-  const answer = await ask(nc, get(name, { seq }))
-  if (!answer.includes('10037')) return calm(answer)
-  await new Promise(resolve => setTimeout(resolve, 100))
-  return calm(await ask(nc, get(name, { seq })))
+  let answer = ''
+  for (let tries = 0; tries < 4; tries++) {
+    if (tries > 0) await new Promise(resolve => setTimeout(resolve, 100 * tries))
+    answer = await ask(nc, get(name, { seq }))
+    if (!answer.includes('10037')) break
+  }
+  return calm(answer)
 }
 
 async function everything(nc: NatsConnection, streams: Record<string, number>): Promise<string[]> {
@@ -145,7 +106,7 @@ spec('feeds beside nats-server', it => {
     () =>
       both(async nc => {
         const answers: string[] = []
-        for (const say of configs) answers.push(await ask(nc, say))
+        for (const say of configs) answers.push(young(await ask(nc, say)))
         return answers
       }),
     20_000,

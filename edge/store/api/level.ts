@@ -39,12 +39,18 @@ export function unsupportedLevel(metadata: Metadata | undefined): string | null 
   return isWithin(level) ? null : level
 }
 
-/** Does the request demand (`Nats-Required-Api-Level`) more than we have? */
+/**
+ * Does the request demand (`Nats-Required-Api-Level`) more than we have? A source of 2.15 demands
+ * level 5 for nothing but the identity of its origin, which we tell.
+ */
 export function demandsMore(headers: Buffer): boolean {
   if (headers.length === 0) return false
   const level = headerOf(headers, 'Nats-Required-Api-Level')
-  return level !== '' && !isWithin(level)
+  if (level === '' || isWithin(level)) return false
+  return level !== identityLevel || headers.indexOf('\r\nNats-Stream-Identity:') < 0
 }
+
+const identityLevel = '5'
 
 function isWithin(level: string): boolean {
   return /^[+-]?\d{1,15}$/.test(level) && Number(level) <= apiLevel

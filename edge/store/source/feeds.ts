@@ -105,10 +105,6 @@ export class Feeds {
       gone.push(fed.mirror)
       fed.mirror = null
     }
-    if (!mirror && fed.mirror) {
-      fed.mirror.close()
-      fed.mirror = null
-    }
     const wanted = new Map(sources.map(source => [indexName(source), source]))
     for (const [name, feed] of fed.sources) {
       if (wanted.has(name)) continue
