@@ -12,9 +12,13 @@ import {
   wrongLastMsgId,
   wrongLastSequence,
 } from './errors.ts'
-import { sourceHeaderNotAllowed, subjectSequenceMissing } from './publish-errors.ts'
+import {
+  incrementMissing,
+  sourceHeaderNotAllowed,
+  subjectSequenceMissing,
+} from './publish-errors.ts'
 import { seqsMax } from './schema.ts'
-import type { ApiError, AppendOptions, NewMessage } from './shapes.ts'
+import type { ApiError, AppendOptions, NewMessage, StreamConfig } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
 import { scheduleFailure, ttlRefusal } from './timed/check.ts'
 
@@ -68,13 +72,23 @@ export function expectationFailure(
   if (lastId !== undefined && lastId !== '' && lastId !== stream.dedupe.lastId) {
     return wrongLastMsgId(stream.dedupe.lastId)
   }
+  return rollupFailure(stream.config, options) ?? incrementFailure(stream.config, options)
+}
+
+function rollupFailure(config: StreamConfig, options: AppendOptions): ApiError | undefined {
   const { rollup } = options
   if (rollup === undefined) return undefined
-  const { allow_rollup_hdrs, deny_purge } = stream.config
+  const { allow_rollup_hdrs, deny_purge } = config
   const mayRollUp = options.sourced === true || (allow_rollup_hdrs && !deny_purge)
   if (!mayRollUp) return rollupFailed('rollup not permitted')
   const isKnown = rollup === 'sub' || rollup === 'all'
   return isKnown ? undefined : rollupFailed(`rollup value invalid: "${String(rollup)}"`)
+}
+
+/** Where subjects are counters every message is an increment. */
+function incrementFailure(config: StreamConfig, options: AppendOptions): ApiError | undefined {
+  if (config.allow_msg_counter !== true || options.place !== undefined) return undefined
+  return options.incr === undefined ? incrementMissing : undefined
 }
 
 /** A publisher's message that says it came from a source. */

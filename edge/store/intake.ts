@@ -33,9 +33,7 @@ export class Intake {
   }
 
   append(message: NewMessage, options: AppendOptions): Appended {
-    if (options.incr !== undefined || this.#stream.config.allow_msg_counter === true) {
-      return this.#count(message, options)
-    }
+    if (options.incr !== undefined) return this.#count(message, options)
     return this.take(message, transformed => this.#stream.append(transformed, options))
   }
 

@@ -20,13 +20,18 @@ export interface BatchPair {
   converse(stream: string, posts: readonly Post[]): Promise<string[]>
 }
 
-const batch = { max_inflight_per_stream: 3, max_inflight_total: 4, max_msgs: 5, timeout: 1000 }
-const conf = `limits { batch { max_inflight_per_stream: 3, max_inflight_total: 4
-  max_msgs: 5, timeout: 1s } }`
 const requestMs = 4000
 
-/** There while the cases of the suite run. Few batches may be open, for a second. */
-export function batchPairFor(hooks: Hooks): BatchPair {
+/** There while the cases of the suite run. Few batches may be open, for a second if nothing is said. */
+export function batchPairFor(hooks: Hooks, idleSeconds = 1): BatchPair {
+  const batch = {
+    max_inflight_per_stream: 3,
+    max_inflight_total: 4,
+    max_msgs: 5,
+    timeout: idleSeconds * 1000,
+  }
+  const conf = `limits { batch { max_inflight_per_stream: 3, max_inflight_total: 4
+    max_msgs: 5, timeout: ${idleSeconds}s } }`
   const clients: NatsConnection[] = []
   let hub: Hub | undefined
   let broker: Broker | undefined

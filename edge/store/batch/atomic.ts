@@ -192,10 +192,11 @@ export class AtomicBatches {
     const { stream, intake } = this.#parts
     const stored: number[] = []
     for (const { message, options } of checked) {
-      const { msgId, rollup, ttl, schedule } = options
+      const { msgId, rollup, incr, ttl, schedule } = options
       const kept: AppendOptions = {
         ...(msgId && { msgId }),
         ...(rollup && { rollup }),
+        ...(incr !== undefined && { incr }),
         ...(ttl !== undefined && { ttl }),
         ...(schedule && { schedule }),
         ...(stored.length > 0 && { joined: true }),

@@ -12,15 +12,19 @@
 // written, those who wait for its answers get the error, and every batch with a message in it
 // ends: nothing after a hole is taken for a batch that must have none.
 
-import type { ApiError, Appended } from '../shapes.ts'
+import { isApiError } from '../api/request.ts'
+import { noOptions } from '../publish-headers.ts'
+import type { ApiError, AppendOptions, Appended, NewMessage } from '../shapes.ts'
 import { withoutHeader } from '../header-block.ts'
 import {
+  atomicDuplicateId,
   batchDisabled,
   batchIdInvalid,
   batchIdUnknown,
   batchPatternInvalid,
   batchTooManyInflight,
 } from '../publish-errors.ts'
+import { BatchCheck } from './check.ts'
 import { type FastReply, readFastReply } from './fast-reply.ts'
 import { Idle } from './idle.ts'
 import { type BatchParts, batchIdBytesMax, levelProblem, type Part, refusesPart } from './parts.ts'
@@ -154,9 +158,24 @@ export class FastBatches {
     const { intake } = this.#parts
     const bytes = message.headers.length + message.payload.length
     batch.messageBytes += (bytes - batch.messageBytes) / 8
+    const error = this.#failure(message, options)
+    if (error) return { is: 'refused', error }
     if (options.requiredApiLevel === undefined) return intake.append(message, options)
     const headers = withoutHeader(message.headers, 'Nats-Required-Api-Level')
     return intake.append({ ...message, headers }, options)
+  }
+
+  /**
+   * nats-server looks at a message of either kind of batch in the same order, which is not that of
+   * a message alone: so the checks of atomic batches stand before the stream's own.
+   */
+  #failure(message: NewMessage, options: AppendOptions): ApiError | null {
+    const { stream, intake, clock } = this.#parts
+    if (options === noOptions && stream.config.discard !== 'new') return null
+    if (options.expectedLastMsgId) return null
+    const check = new BatchCheck(stream, clock.wallMs() * 1000)
+    const checked = check.next(intake.transformed(message), options)
+    return isApiError(checked) && checked !== atomicDuplicateId ? checked : null
   }
 
   #settle(
