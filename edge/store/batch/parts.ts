@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../../src/base/clock.ts'
 import type { Receipt } from '../../../src/message.ts'
+import { apiLevel } from '../../../src/server/version.ts'
 import type { Acks } from '../acks.ts'
 import { messageTooLarge, streamSealed } from '../errors.ts'
 import type { Intake } from '../intake.ts'
@@ -35,8 +36,6 @@ export interface Part {
 }
 
 export const batchIdBytesMax = 64
-/** The level of the JetStream API that we have. */
-const apiLevel = 4
 
 /** What the stream refuses whatever batch it is for, before it looks at the batch. */
 export function refusesPart(stream: Stream, { message }: Part): ApiError | null {
