@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>
 export async function make(nc: NatsConnection, name: string, config: Fields): Promise<void> {
   const answer = await ask(nc, [
     `${api}STREAM.CREATE.${name}`,
-    { name, subjects: [`${name}.>`], allow_rollup_hdrs: true, ...config },
+    { name, subjects: [`${name}.>`], ...config },
   ])
   if (!answer.includes('"config"')) throw new Error(`${name}: ${answer}`)
 }

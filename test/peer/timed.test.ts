@@ -84,7 +84,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     await make(nc, 'ORIGIN', { allow_msg_ttl: true })
     await make(nc, 'KEEPS', { subjects: [], sources: [{ name: 'ORIGIN' }] })
     await make(nc, 'ENDS', { subjects: [], sources: [{ name: 'ORIGIN' }], allow_msg_ttl: true })
-    const mirror = { subjects: [], mirror: { name: 'ORIGIN' }, allow_rollup_hdrs: false }
+    const mirror = { subjects: [], mirror: { name: 'ORIGIN' } }
     await make(nc, 'MKEEPS', mirror)
     await make(nc, 'MENDS', { ...mirror, allow_msg_ttl: true })
     await publish(nc, 'ORIGIN.a', ttl('2'))

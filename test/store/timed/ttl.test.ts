@@ -2,6 +2,8 @@
 // is forgotten, restarts, groups that are rolled back, clocks that jump. Every case ends with
 // verify(). What nats-server does is compared in test/peer/timed.test.ts.
 
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { publishOptions } from '../../../edge/store/publish-headers.ts'
 import { keptSeconds, neverExpires, ttlOf } from '../../../edge/store/timed/ttl.ts'
@@ -255,6 +257,29 @@ spec('TTL on disk', it => {
     assert.is(reopened(test, 'S').state().messages, 701)
     await pass(test, secondMs)
     assert.equal(held(reopened(test, 'S')), ['701 S.b'])
+    await test.done()
+  })
+
+  it('is found again in what is left of a damaged store', async () => {
+    const test = await TestStore.start()
+    const stream = open(test, { name: 'S' })
+    for (let i = 0; i < 2000; i++) publish(stream, `S.${i % 5}`, ttl('1h'), 'x'.repeat(100))
+    await test.store.close()
+    const file = join(test.dir, 'store.db')
+    const bytes = readFileSync(file)
+    const page = Math.floor(bytes.length / 4096 / 2)
+    bytes.fill(0xaa, page * 4096, (page + 1) * 4096)
+    writeFileSync(file, bytes)
+    await test.reopen()
+    assert.is(test.store.problems.length, 1)
+    await settled(test, 30)
+    const left = reopened(test, 'S')
+    const { messages } = left.state()
+    assert.ok(messages > 1000, `${messages} are left`)
+    assert.ok(rowsOf(test) >= messages, `${rowsOf(test)} rows`)
+    await pass(test, hourMs)
+    await settled(test, 30)
+    assert.is(left.state().messages, 0)
     await test.done()
   })
 
