@@ -79,6 +79,11 @@ const areas: Readonly<Record<string, readonly Row[]>> = {
     ['limits of JetStream per account', 'differs', 'a message that would pass one is refused', 'store/quota.test.ts', 'by JWT: flat, and as the next one says'],
     ['message tracing', 'no', 'a luxury on an edge node', 'packaging/features.test.ts', 'are refused with a reason'],
   ],
+  'JetStream, what came with 2.11 and later': [
+    ['TTLs of messages, delete markers', 'yes', '', 'peer/timed.test.ts', 'expires in time'],
+    ['keys that expire', 'yes', '', 'peer/timed-kv.test.ts', 'a key with a TTL goes, and the watcher hears of it'],
+    ['message schedules', 'yes', '', 'peer/timed.test.ts', 'sends again and again, what is last on a subject'],
+  ],
   TLS: [
     ['clients, MQTT, WebSocket, leaf nodes', 'yes', '', 'link/tls.test.ts', 'greets in clear, then upgrades'],
     ['client certificates', 'yes', '', 'link/tls.test.ts', 'lets nobody in whose certificate another authority signed'],

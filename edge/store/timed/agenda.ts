@@ -25,6 +25,8 @@ export type Due = readonly [seq: number, due: number]
 /** What a change takes in the commit's queue, about. */
 const changeBytes = 64
 const rowsAtOnce = 64
+/** While there are no more, what goes without a row costs nothing. */
+const knownMax = 4096
 const never = Number.POSITIVE_INFINITY
 
 export class Agenda implements Participant {
@@ -33,6 +35,8 @@ export class Agenda implements Participant {
   #changes = new Map<number, Entry | null>()
   /** Of the changes alone. */
   readonly #subjects = new Map<string, number>()
+  /** Sequences of all there are; null: too many. */
+  #known: Set<number> | null = null
   #earliest = never
   #rows = 0
   #closed = false
@@ -53,6 +57,7 @@ export class Agenda implements Participant {
   }
 
   has(seq: number): boolean {
+    if (this.#known !== null) return this.#known.has(seq)
     const { stream, kind, db } = this.#parts
     const change = this.#changes.get(seq)
     if (change !== undefined) return change !== null
@@ -66,11 +71,12 @@ export class Agenda implements Participant {
       this.#subjects.set(subject, seq)
     }
     this.#change(seq, { due, subject })
+    if (this.#known?.add(seq) && this.#known.size > knownMax) this.#known = null
     if (due < this.#earliest) this.#earliest = due
   }
 
   forget(seq: number): void {
-    if (this.#earliest === never) return
+    if (this.#earliest === never || this.#known?.delete(seq) === false) return
     const subject = this.#changes.get(seq)?.subject
     if (subject != null && this.#subjects.get(subject) === seq) this.#subjects.delete(subject)
     this.#change(seq, null)
@@ -156,6 +162,10 @@ export class Agenda implements Participant {
     const [count = 0, first = null] = db.prepare(sql.countAndFirst).get(stream, kind) ?? []
     this.#rows = Number(count)
     this.#earliest = first === null ? never : Number(first)
+    this.#known = null
+    if (this.#rows <= knownMax) {
+      this.#known = new Set(this.from(0, knownMax).map(([seq]) => Number(seq)))
+    }
   }
 
   /** The first rows that this group has not changed. */

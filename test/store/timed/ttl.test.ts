@@ -209,6 +209,30 @@ spec('TTL on disk', it => {
     await test.done()
   })
 
+  it('costs nothing where the messages that go have none', async () => {
+    const test = await TestStore.start()
+    const stream = open(test, { name: 'S', max_msgs: 10 })
+    publish(stream, 'S.a', ttl('1h'))
+    await settled(test)
+    for (let i = 0; i < 20; i++) publish(stream, 'S.b')
+    assert.is(stream.commit.queueBytes < 20 * 320, true)
+    await settled(test)
+    assert.is(rowsOf(test), 0)
+    // Beyond 4,096 they are not known one by one.
+    const many = open(test, { name: 'T', max_msgs: 5000 })
+    for (let i = 0; i < 6000; i++) publish(many, 'T.a', ttl('1h'))
+    await settled(test)
+    assert.is(many.timed?.ttls, 5000)
+    many.purge({ keep: 10 })
+    await settled(test, 60)
+    assert.ok(rowsOf(test) <= 5000)
+    await pass(test, hourMs)
+    await settled(test, 60)
+    assert.is(many.state().messages, 0)
+    assert.is(rowsOf(test), 0)
+    await test.done()
+  })
+
   it('is swept when many went at once: never more than twice the rows', async () => {
     const test = await TestStore.start()
     const stream = open(test, { name: 'S' })
