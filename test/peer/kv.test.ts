@@ -88,6 +88,69 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     assert.equal(seen, ['b=1', 'a=2', 'c=3', 'b=DEL', 'end='])
   },
 
+  async 'forgets what has had its time, and tells watchers'(nc) {
+    const kv = await new Kvm(nc).create('ttl', { history: 2, markerTTL: 2000 } as never)
+    assert.is((await kv.status()).markerTTL, 2000)
+    await kv.create('short', '1', '1s')
+    await kv.put('stays', '1')
+    const seen: string[] = []
+    const watch = await kv.watch()
+    for await (const { key, operation } of watch) {
+      seen.push(`${key} ${operation}`)
+      // Gone by itself: that is a purge for whoever watches.
+      if (key === 'short' && operation === 'PURGE') break
+    }
+    assert.equal(seen, ['short PUT', 'stays PUT', 'short PURGE'])
+    assert.is((await kv.get('short'))?.operation, 'PURGE')
+    // Its place can be taken again, as that of a deleted one.
+    assert.ok((await kv.create('short', '2')) > 2)
+    assert.is((await kv.get('short'))?.string(), '2')
+    await kv.purge('stays', { ttl: '1s' } as never)
+    assert.is((await kv.get('stays'))?.operation, 'PURGE')
+    for (let tries = 0; tries < 100 && (await kv.get('stays')) !== null; tries++) {
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+    assert.is(await kv.get('stays'), null)
+  },
+
+  async 'forgets whole buckets by their age'(nc) {
+    const kv = await new Kvm(nc).create('aged', { ttl: 1000 } as never)
+    const { ttl } = await kv.status()
+    assert.is(ttl, 1000)
+    await kv.put('a', '1')
+    for (let tries = 0; tries < 100 && (await kv.get('a')) !== null; tries++) {
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+    assert.is(await kv.get('a'), null)
+    assert.is(await kv.put('a', '2'), 2)
+    assert.is(await kv.update('a', '3', 2), 3)
+  },
+
+  async 'updates by revision whoever is first, and lists many keys'(nc) {
+    const kv = await new Kvm(nc).create('busy', { history: 64 })
+    await kv.put('n', '0')
+    const add = async () => {
+      for (;;) {
+        const entry = await kv.get('n')
+        if (!entry) throw new Error('gone')
+        const next = String(Number(entry.string()) + 1)
+        const done = await kv.update('n', next, entry.revision).then(
+          () => true,
+          error => !/wrong last sequence/.test(String(error)),
+        )
+        if (done) return
+      }
+    }
+    await Promise.all(Array.from({ length: 20 }, add))
+    assert.is((await kv.get('n'))?.string(), '20')
+    await Promise.all(Array.from({ length: 500 }, (_, i) => kv.put(`k.${i}`, `${i}`)))
+    assert.is((await keysOf(kv, 'k.>')).length, 500)
+    for (let i = 0; i < 70; i++) await kv.put('deep', String(i))
+    let values = 0
+    for await (const _ of await kv.history({ key: 'deep' })) values++
+    assert.is(values, 64)
+  },
+
   async 'lives in memory, with a size limit'(nc) {
     const kv = await new Kvm(nc).create('fourth', { storage: 'memory', max_bytes: 1000 } as never)
     await kv.put('a', 'x'.repeat(500))
