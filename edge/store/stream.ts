@@ -176,15 +176,14 @@ export class StoreStream extends StreamReads implements Stream, Participant {
   async purgeGently(what: PurgeRequest): Promise<number> {
     const purge = new Purge(this, what)
     if (purge.isWhole && purge.whole()) return purge.count
-    do await this.#onDisk()
-    while (!this.#closed && !purge.step())
+    // An error goes to whoever waits for the disk: what was left stays.
+    while (await this.#onDisk()) if (this.#closed || purge.step()) break
     return purge.count
   }
 
-  #onDisk(): Promise<void> {
-    return new Promise((resolve, reject) =>
-      this.commit.onDisk(error => (error ? reject(error) : resolve())),
-    )
+  /** False: something went wrong. */
+  #onDisk(): Promise<boolean> {
+    return new Promise(resolve => this.commit.onDisk(error => resolve(error === undefined)))
   }
 
   // ---- for retention.ts, purge.ts and expect.ts

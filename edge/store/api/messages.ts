@@ -91,12 +91,14 @@ function deleteMessage(request: ApiRequest): ApiAnswer {
   if (isEmptyRequest(body)) return badRequest
   const fields = readRequest(request, messageDeleteRequest)
   if (isApiError(fields)) return fields
-  const seq = new FieldReader(fields).integer('seq')
+  const read = new FieldReader(fields)
+  const seq = read.integer('seq')
+  const erase = !read.flag('no_erase')
   const stream = jetstream.stream(names[0] as string)
   if (!stream) return streamNotFound
   if (stream.config.sealed) return streamSealed
   if (stream.config.deny_delete) return messageDeleteFailed('message delete not permitted')
-  return stream.remove(seq) ? { success: true } : notDeleted(stream, seq)
+  return stream.remove(seq, erase) ? { success: true } : notDeleted(stream, seq)
 }
 
 /** nats-server's file store tells what is outside of the stream from what is a gap in it. */

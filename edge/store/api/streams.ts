@@ -157,7 +157,7 @@ function deleteStream({ jetstream, names, body }: Request): ApiAnswer {
   return jetstream.delete(stream) ?? { success: true }
 }
 
-function purgeStream(request: Request): ApiAnswer {
+function purgeStream(request: Request): ApiAnswer | Promise<ApiAnswer> {
   const { jetstream, names } = request
   const fields = readOptional(request, streamPurgeRequest)
   if (isApiError(fields)) return fields
@@ -170,12 +170,12 @@ function purgeStream(request: Request): ApiAnswer {
   if (!stream) return streamNotFound
   if (stream.config.sealed) return streamSealed
   if (stream.config.deny_purge) return purgeFailed('stream purge not permitted')
-  const purged = stream.purge({
+  const what = {
     ...(filter !== '' && { filter }),
     ...(seq > 0 && { seq }),
     ...(keep > 0 && { keep }),
-  })
-  return { success: true, purged }
+  }
+  return stream.purgeGently(what).then(purged => ({ success: true, purged }))
 }
 
 function streamInfo(request: Request): ApiAnswer {
