@@ -103,7 +103,5 @@ function headersOf(head: MsgHdrs | undefined): string {
 }
 
 function blotted(text: string): string {
-  return blot(text)
-    .replace(/"id":"[\w-]+"/g, '"id":"<id>"')
-    .replace(', "seq":', ',"seq":')
+  return blot(text).replace(/"id":"[\w-]+"/g, '"id":"<id>"')
 }

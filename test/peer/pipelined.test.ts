@@ -79,7 +79,7 @@ async function answers(
     .map(line =>
       line
         .replace(/ 1 \d+\r\n/, ' ')
-        .replace(', "seq":', ',"seq":')
+
         .trimEnd(),
     )
 }

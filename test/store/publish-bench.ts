@@ -72,7 +72,7 @@ export class PublishBench {
     })
     this.streams.start()
     const deliver = (message: Message): void => {
-      const text = payloadOf(message).toString().replace(', "seq":', ',"seq":')
+      const text = payloadOf(message).toString()
       this.heard.push(`${message.target}|${text}`)
     }
     for (const subject of ['_R.>', '$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.>']) {
