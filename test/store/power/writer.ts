@@ -1,6 +1,6 @@
 // The process whose power is cut: streams of every kind, consumers and MQTT sessions at work, and
 // an event file on which it says what it told the world (tell.ts). Run under strace by
-// power.test.ts.
+// trial.ts.
 
 import * as fs from 'node:fs'
 import { createRequire, syncBuiltinESMExports } from 'node:module'
