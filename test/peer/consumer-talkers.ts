@@ -1,4 +1,4 @@
-// Official clients that consume, beside each other: from us and from nats-server 2.10.
+// Official clients that consume, beside each other: from us and from nats-server 2.15.
 
 import {
   AckPolicy,
@@ -27,14 +27,14 @@ export interface Talkers {
   readonly url: string
 }
 
-/** The same cases against a broker of ours and against nats-server 2.10. */
+/** The same cases against a broker of ours and against nats-server 2.15. */
 export function besideNats(name: string, define: (it: It, talkers: () => Talkers) => void): void {
   suite(`${name} from us`, define, async () => {
     const broker = await startBroker()
     return { url: broker.url, stop: () => broker.close() }
   })
-  suite(`${name} from nats-server 2.10`, define, async () => {
-    const hub = await startHub({ version: '2.10', jetstream: true })
+  suite(`${name} from nats-server 2.15`, define, async () => {
+    const hub = await startHub({ version: 'newest', jetstream: true })
     return { url: hub.url, stop: () => hub.stop() }
   })
 }

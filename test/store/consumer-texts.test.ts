@@ -24,7 +24,9 @@ spec('consumer texts', it => {
     assert.is(read('1.2.3.1795320160177365748.4'), '1 2 3')
     assert.is(read('12.3456789012.3.9.0.more.tokens'), '12 3456789012 3')
     assert.is(read('1.2.3'), '1 2 3')
-    for (const bad of ['', '1.2', '1.2.', '1..3.4', 'a.2.3.4', '1.2.x.4', '-1.2.3.4', '1.2.3x']) {
+    assert.is(read('a.2.3.4'), '0 2 3')
+    assert.is(read('-1.2.3.4'), '0 2 3')
+    for (const bad of ['', '1.2', '1.2.', '1..3.4', '1.2.x.4', '1.2.3x']) {
       assert.is(read(bad), 'no', bad)
     }
     assert.is(read(`1.${'9'.repeat(15)}.3.4`), `1 ${'9'.repeat(15)} 3`)

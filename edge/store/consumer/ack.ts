@@ -15,31 +15,29 @@ export interface AckedMessage {
 
 /**
  * Reads the three numbers that start at `from` (behind `…<consumer>.`) into `into`. False when
- * they are not numbers.
+ * the sequences are none; how often it was delivered decides nothing.
  */
 export function readAckNumbers(subject: string, from: number, into: AckedMessage): boolean {
-  let field = 0
+  const first = subject.indexOf('.', from)
+  const second = subject.indexOf('.', first + 1)
+  const third = subject.indexOf('.', second + 1)
+  if (first < 0 || second < 0) return false
+  into.deliveries = Math.max(0, numberIn(subject, from, first))
+  into.streamSeq = numberIn(subject, first + 1, second)
+  into.consumerSeq = numberIn(subject, second + 1, third < 0 ? subject.length : third)
+  return into.streamSeq >= 0 && into.consumerSeq >= 0
+}
+
+/** -1 when it is no number, or one that is not exact. */
+function numberIn(subject: string, from: number, to: number): number {
+  if (from === to || to - from > 15) return -1
   let value = 0
-  let digits = 0
-  for (let i = from; i <= subject.length; i++) {
-    const c = i < subject.length ? subject.charCodeAt(i) : 0x2e
-    if (c >= 0x30 && c <= 0x39) {
-      value = value * 10 + (c - 0x30)
-      digits++
-      continue
-    }
-    if (c !== 0x2e || digits === 0 || digits > 15) return false
-    if (field === 0) into.deliveries = value
-    else if (field === 1) into.streamSeq = value
-    else {
-      into.consumerSeq = value
-      return true
-    }
-    field++
-    value = 0
-    digits = 0
+  for (let i = from; i < to; i++) {
+    const digit = subject.charCodeAt(i) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
   }
-  return false
+  return value
 }
 
 export type AckVerb = 'ack' | 'nak' | 'progress' | 'next' | 'term' | 'unknown'

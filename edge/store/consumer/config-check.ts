@@ -232,7 +232,7 @@ function atoiProblem(text: string): string | null {
   const asked = `strconv.Atoi: parsing ${JSON.stringify(text)}`
   if (!/^[+-]?\d+$/.test(text)) return `${asked}: invalid syntax`
   if (Math.abs(Number(text)) >= 2 ** 63) return `${asked}: value out of range`
-  return Number(text) < 0 ? '%!s(<nil>)' : null
+  return Number(text) < 0 ? '<nil>' : null
 }
 
 function checkPlacement({ placement }: StreamConfig): ApiError | null {
