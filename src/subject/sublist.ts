@@ -15,6 +15,9 @@ interface Node {
 }
 
 const matchesCachedMax = 4096
+/** Acks of so many consumers are matched without a look at the trie. */
+const ackMatchesMax = 1024
+const ackStart = '$JS.ACK.'
 
 const newNode = (): Node => ({ children: null, any: null, rest: null, plain: [], groups: null })
 
@@ -27,6 +30,11 @@ export class Sublist {
   cacheHits = 0
   readonly #root = newNode()
   readonly #cache = new Map<string, Match>()
+  /** By `$JS.ACK.<stream>.<consumer>.`, where nothing behind it makes a difference. */
+  readonly #acks = new Map<string, Match>()
+  /** The one that came last. */
+  #lastAck: Match | null = null
+  #lastAckPrefix = ''
 
   get cached(): number {
     return this.#cache.size
@@ -60,20 +68,49 @@ export class Sublist {
   /** All subscriptions that the literal subject reaches. */
   match(subject: string): Match {
     this.lookups++
+    if (subject.startsWith(ackStart)) return this.#matchAck(subject)
     const cached = this.#cache.get(subject)
     if (cached) {
       this.cacheHits++
       return cached
     }
-    const plain: Subscription[] = []
-    const groups = new Map<string, Subscription[]>()
-    collect(this.#root, subject.split('.'), 0, plain, groups)
-    const match: Match = { plain, groups: [...groups.values()], generation: this.generation }
-    // An ack's subject comes once: kept, it would push out those that come again.
-    if (subject.startsWith('$JS.ACK.')) return match
+    const match = this.#collected(subject)
     if (this.#cache.size >= matchesCachedMax) this.#cache.clear()
     this.#cache.set(subject, match)
     return match
+  }
+
+  /**
+   * An ack's subject comes once: kept, it would push out those that come again. But all acks of a
+   * consumer reach the same subscriptions, unless somebody listens to some of them only.
+   */
+  #matchAck(subject: string): Match {
+    if (this.#lastAck !== null && subject.startsWith(this.#lastAckPrefix)) {
+      this.cacheHits++
+      return this.#lastAck
+    }
+    const streamEnd = subject.indexOf('.', ackStart.length)
+    const end = streamEnd < 0 ? -1 : subject.indexOf('.', streamEnd + 1)
+    if (end < 0) return this.#collected(subject)
+    const prefix = subject.slice(0, end + 1)
+    let match = this.#acks.get(prefix)
+    if (match) this.cacheHits++
+    else {
+      match = this.#collected(subject)
+      if (!endsWithin(this.#root, subject.slice(0, end).split('.'), 0)) return match
+      if (this.#acks.size >= ackMatchesMax) this.#acks.clear()
+      this.#acks.set(prefix, match)
+    }
+    this.#lastAck = match
+    this.#lastAckPrefix = prefix
+    return match
+  }
+
+  #collected(subject: string): Match {
+    const plain: Subscription[] = []
+    const groups = new Map<string, Subscription[]>()
+    collect(this.#root, subject.split('.'), 0, plain, groups)
+    return { plain, groups: [...groups.values()], generation: this.generation }
   }
 
   /** Subscriptions that the cached matches reach: of the widest one, and on the average. */
@@ -96,6 +133,8 @@ export class Sublist {
   #changed(): void {
     this.generation++
     if (this.#cache.size > 0) this.#cache.clear()
+    if (this.#acks.size > 0) this.#acks.clear()
+    this.#lastAck = null
   }
 }
 
@@ -162,6 +201,14 @@ function collect(
   if (node.any) collect(node.any, tokens, at + 1, plain, groups)
   const child = node.children?.get(tokens[at] as string)
   if (child) collect(child, tokens, at + 1, plain, groups)
+}
+
+/** Does no pattern that reaches these tokens look further, other than with a last `>`? */
+function endsWithin(node: Node, tokens: string[], at: number): boolean {
+  if (at === tokens.length) return node.children === null && node.any === null
+  if (node.any && !endsWithin(node.any, tokens, at + 1)) return false
+  const child = node.children?.get(tokens[at] as string)
+  return child === undefined || endsWithin(child, tokens, at + 1)
 }
 
 function take(node: Node, plain: Subscription[], groups: Map<string, Subscription[]>): void {

@@ -36,6 +36,31 @@ spec('sublist', it => {
     assert.equal(found('z.z.z'), ['>'])
   })
 
+  it('matches all acks of a consumer at once, but for who listens to some of them', () => {
+    const [list] = listOf(['$JS.ACK.S.C.>'], ['$JS.ACK.S.D.>'], ['$JS.>'], ['$JS.ACK.*.E.1.*'])
+    const ack = (consumer: string, n: number) => `$JS.ACK.S.${consumer}.1.${n}.${n}.17.0`
+    const found = (subject: string) =>
+      list
+        .match(subject)
+        .plain.map(s => s.subject)
+        .sort()
+    for (let n = 1; n <= 3; n++) {
+      assert.equal(found(ack('C', n)), ['$JS.>', '$JS.ACK.S.C.>'])
+      assert.equal(found(ack('D', n)), ['$JS.>', '$JS.ACK.S.D.>'])
+      assert.equal(found(`$JS.ACK.S.E.1.${n}`), ['$JS.>', '$JS.ACK.*.E.1.*'])
+      assert.equal(found(`$JS.ACK.S.E.2.${n}`), ['$JS.>'])
+      assert.equal(found('$JS.ACK.S.C'), ['$JS.>'])
+    }
+    assert.is(list.match(ack('C', 4)), list.match(ack('C', 5)))
+    assert.is(list.cached, 0)
+    const some = newSubscription('$JS.ACK.S.*.1.7.>', sink)
+    list.insert(some)
+    assert.is(found(ack('C', 7)).length, 3)
+    assert.is(found(ack('C', 8)).length, 2)
+    list.remove(some)
+    assert.is(found(ack('C', 7)).length, 2)
+  })
+
   it('joins the members of a queue group from several patterns', () => {
     const [list] = listOf(['a.b', 'q'], ['a.*', 'q'], ['a.>', 'r'], ['a.b'])
     const match = list.match('a.b')

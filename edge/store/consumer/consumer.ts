@@ -29,6 +29,7 @@ import type { PinOwner } from './pin.ts'
 import { Redelivery, ackWaitMs, isLastDelivery } from './redelivery.ts'
 import { resetTarget } from './reset.ts'
 import type { Sender } from './sender.ts'
+import { Stamp } from './stamp.ts'
 
 /** Whatever max_ack_pending says (invariant 3): about 10 MB of records. */
 export const ackPendingMax = 100_000
@@ -65,6 +66,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, PinOwner,
   readonly #redelivery: Redelivery
   readonly #pause: Pause
   readonly #sender: Sender
+  readonly #stamp = new Stamp()
   readonly #delivery: Delivery = { reply: '', size: 0, left: 0, ackPending: 0 }
   #isStarted = false
   #pace: Pace
@@ -386,11 +388,12 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, PinOwner,
   }
 
   #send(message: StoredMessage, deliveries: number, left: number, nowMs: number): boolean {
-    const { seq, subject, timeUs } = message
+    const { seq, subject } = message
     const { ledger } = this
     const delivery = this.#delivery
     const consumerSeq = ledger.nextConsumerSeq
-    const reply = `${this.ackPrefix}${deliveries}.${seq}.${consumerSeq}.${timeUs}000.${left}`
+    const time = this.#stamp.text(message.timeUs)
+    const reply = `${this.ackPrefix}${deliveries}.${seq}.${consumerSeq}.${time}.${left}`
     const size = subject.length + reply.length + this.#sender.sizeOf(message)
     delivery.reply = reply
     delivery.size = size
