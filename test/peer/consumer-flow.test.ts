@@ -118,6 +118,9 @@ stories('acknowledging by flow control', it => {
     await teller.nc.flush()
     await teller.figures('W', 'JS_SRC_abc')
     inbox.close()
+    await teller.nc.flush()
+    // nats-server takes a moment to see that nobody listens.
+    await sleep(200)
     await ask({ deliver_subject: 'feed2', opt_start_seq: 99 })
     const other = teller.listen('feed2')
     await other.take(2)

@@ -205,7 +205,7 @@ stories('priority groups', it => {
     await teller.create('U', 'n')
     for (const body of ['', '{', '[]', {}, { group: '' }, { group: 'a b' }, { group: 'B' }]) {
       const answer = await teller.ask('$JS.API.CONSUMER.UNPIN.U.c', body)
-      teller.note(answer.replace(/invalid JSON: [^"]*/, 'invalid JSON'))
+      teller.note(answer)
     }
     await teller.api('CONSUMER.UNPIN.U.n', { group: 'A' })
     await teller.api('CONSUMER.UNPIN.U.none', { group: 'A' })

@@ -37,9 +37,7 @@ export class Teller {
   /** The same of any subject, not told. */
   async ask(subject: string, body: string | Fields = '', fields?: Record<string, string>) {
     const answer = await ask(this.nc, fields ? [subject, body, fields] : [subject, body])
-    return answer
-      .replace(/,"metadata":\{[^}]*\}/g, '')
-      .replace(/(Nats-Stream-Identity: )[^|]+/, '$1<id>')
+    return answer.replace(/(Nats-Stream-Identity: )[^|]+/, '$1<id>')
   }
 
   async stream(name: string, config: Fields = {}): Promise<void> {

@@ -16,7 +16,7 @@ import { adopt, type ConsumerCopy, copyOf } from './backup.ts'
 import { AccountDoors } from './doors.ts'
 import { ConsumerGroup } from './group.ts'
 import { byName, type ConsumerDirectory, consumerRows } from './handlers.ts'
-import { infoFields } from './info.ts'
+import { storedFields } from './info.ts'
 import { type KeeperCommit, type KeeperDb, ConsumerKeeper } from './keeper.ts'
 
 /** What the consumers need of the store; open before `start`, closed after `close`. */
@@ -121,13 +121,13 @@ export class Consumers implements ConsumerRoom, ConsumerDirectory {
   infos(stream: Stream): readonly Fields[] {
     const nowUs = this.nowUs()
     const group = this.#groups.get(stream)
-    return group ? byName(group.visible).map(consumer => infoFields(consumer, nowUs)) : []
+    return group ? byName(group.visible).map(consumer => storedFields(consumer, nowUs)) : []
   }
 
   directInfos(stream: Stream): readonly Fields[] {
     const nowUs = this.nowUs()
     const group = this.#groups.get(stream)
-    return group ? byName(group.direct).map(consumer => infoFields(consumer, nowUs)) : []
+    return group ? byName(group.direct).map(consumer => storedFields(consumer, nowUs)) : []
   }
 
   copies(stream: Stream, seqMax: number): readonly ConsumerCopy[] {

@@ -4,13 +4,14 @@
 import { headerOf } from '../../../src/system/encoding.ts'
 import { readRequest } from '../api/read.ts'
 import { answerHeaders, type ApiAnswer, type ApiRequest, isApiError } from '../api/request.ts'
-import { type Fields, FieldReader, json } from '../api/text.ts'
+import { type Fields, FieldReader } from '../api/text.ts'
 import { invalidJson, replicasNotSupported, streamMismatch, streamNotFound } from '../errors.ts'
 import { identityHeaders, identityOf } from '../identity.ts'
 import type { ApiError, Stream } from '../shapes.ts'
 import { type ConsumerConfig, readConfig, withFields } from './config.ts'
 import { checkConfig } from './config-check.ts'
 import { withDefaults } from './config-defaults.ts'
+import { isSameConfig, withLevel } from './config-level.ts'
 import type { Consumer } from './consumer.ts'
 import * as errors from './errors.ts'
 import type { ConsumerGroup } from './group.ts'
@@ -89,7 +90,7 @@ export class Creation {
     const name = feed.durable_name ?? feed.name ?? ''
     const existing = name === '' ? undefined : group.consumers.get(name)
     const asked = existing ? keeping(feed, existing.config) : feed
-    const config = withDefaults(asked, stream.config, bounds, wish.isPedantic)
+    const config = withDefaults(withLevel(asked), stream.config, bounds, wish.isPedantic)
     if ('err_code' in config) return config
     const wrong = checkConfig(config, stream.config, bounds)
     if (wrong) return wrong
@@ -107,7 +108,7 @@ export class Creation {
     config: ConsumerConfig,
     action: Wish['action'],
   ): ApiError | null {
-    const isSame = json(existing.config) === json(config)
+    const isSame = isSameConfig(existing.config, config)
     if (action === 'create' && !isSame) return errors.alreadyExists
     const refused = group.update(existing, config)
     if (refused === null && existing.isPaused) existing.advisePause()

@@ -14,8 +14,10 @@ import type { Account } from '../../../src/account/account.ts'
 import type { Clock } from '../../../src/base/clock.ts'
 import { headersOf, newSubscription, payloadOf } from '../../../src/broker/post.ts'
 import type { InterestWatcher, LocalSink, Message, Subscription } from '../../../src/message.ts'
+import { demandsMore } from '../api/level.ts'
 import type { Consumer } from './consumer.ts'
 import { PushOutlet } from './push.ts'
+import * as status from './status.ts'
 
 export class Doors {
   readonly #account: Account
@@ -36,6 +38,10 @@ export class Doors {
       })
     }
     this.#listen(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, message => {
+      if (!outlet.isPush && message.reply !== '' && demandsMore(headersOf(message))) {
+        outlet.refuse(message.reply, status.requiredApiLevel)
+        return
+      }
       outlet.request(message.reply, payloadOf(message), clock.monotonicMs())
     })
     this.#listen(`$JS.API.CONSUMER.RESET.${stream}.${name}`, reset)

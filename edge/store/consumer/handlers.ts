@@ -6,11 +6,12 @@ import { type Fields, FieldReader, timeOf, timeText } from '../api/text.ts'
 import { clusterRequired, invalidJson, notEmptyRequest, streamNotFound } from '../errors.ts'
 import type { ApiError, Stream } from '../shapes.ts'
 import { withFields } from './config.ts'
+import { withLevel } from './config-level.ts'
 import type { Consumer } from './consumer.ts'
 import { Creation, type Form } from './creation.ts'
 import * as errors from './errors.ts'
 import type { ConsumerGroup } from './group.ts'
-import { infoFields } from './info.ts'
+import { infoFields, storedFields } from './info.ts'
 import { groupNameRule } from './priority.ts'
 import { PullOutlet } from './pull.ts'
 import { consumerPageRequest, consumerPauseRequest, consumerUnpinRequest } from './shape.ts'
@@ -97,7 +98,7 @@ function list(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
   const page = pageOf(directory, request, listLimit)
   if ('err_code' in page) return page
   const nowUs = directory.nowUs()
-  return { ...page.head, consumers: page.consumers.map(consumer => infoFields(consumer, nowUs)) }
+  return { ...page.head, consumers: page.consumers.map(consumer => storedFields(consumer, nowUs)) }
 }
 
 interface Page {
@@ -157,7 +158,7 @@ function pause(directory: ConsumerDirectory, request: ApiRequest): ApiAnswer {
   const untilUs = Math.max(0, askedUs)
   const pause_until = untilUs === 0 ? undefined : timeText(untilUs)
   const { consumer, group } = found
-  found.group.change(consumer, withFields(consumer.config, { pause_until }))
+  group.change(consumer, withLevel(withFields(consumer.config, { pause_until })))
   const leftUs = untilUs - group.nowUs()
   return {
     paused: leftUs > 0,

@@ -1,13 +1,23 @@
 // ConsumerInfo as nats-server 2.15 prints it.
 
+import { shownMetadata } from '../api/level.ts'
 import { type Fields, timeText } from '../api/text.ts'
+import { withFields } from './config.ts'
 import type { Consumer } from './consumer.ts'
 import type { Outlet } from './outlet.ts'
 import { untilOf } from './pause.ts'
 import { PullOutlet } from './pull.ts'
 import { PushOutlet } from './push.ts'
 
+/** Its config's metadata tell which server this is. */
 export function infoFields(consumer: Consumer, nowUs: number): Fields {
+  const { config } = consumer
+  const shown = withFields(config, { metadata: shownMetadata(config.metadata) })
+  return { ...storedFields(consumer, nowUs), config: shown }
+}
+
+/** In lists and in monitoring the config is as it is stored. */
+export function storedFields(consumer: Consumer, nowUs: number): Fields {
   const { outlet } = consumer
   const waiting = outlet instanceof PullOutlet ? outlet.count : 0
   const state = consumer.state()

@@ -25,6 +25,8 @@ export interface Outlet {
   touched(): void
   /** A pull request came. */
   request(reply: string, body: Buffer, nowMs: number): void
+  /** A request that cannot be taken is told so. */
+  refuse(reply: string, headers: Buffer): void
   /** The consumer begins again: nothing is outstanding. */
   reset(): void
   /** The config has changed. */

@@ -116,10 +116,10 @@ export class PullOutlet implements Outlet, WaitingOwner {
   request(reply: string, body: Buffer, nowMs: number): void {
     if (reply === '') return
     const read = readPull(body)
-    if (read.is === 'bad') return this.#refuse(reply, status.badRequest(read.why))
+    if (read.is === 'bad') return this.refuse(reply, status.badRequest(read.why))
     const { pull } = read
     const refusal = this.#refusal(pull) ?? this.#refusedPin(pull)
-    if (refusal) return this.#refuse(reply, refusal)
+    if (refusal) return this.refuse(reply, refusal)
     this.#activeMs = nowMs
     if (this.#waiting.isFull && nowMs - this.#prunedMs >= pruneMs) {
       this.#prunedMs = nowMs
@@ -129,7 +129,7 @@ export class PullOutlet implements Outlet, WaitingOwner {
     if (pull.noWait && !this.#mayNotWait(reply, pull, nowMs)) return
     if (this.#waiting.isFull) {
       // Who gets heartbeats asks again when they stop; who is told at once asks at once.
-      if (pull.heartbeat === 0) this.#refuse(reply, status.exceededMaxWaiting)
+      if (pull.heartbeat === 0) this.refuse(reply, status.exceededMaxWaiting)
       return
     }
     const heartbeatMs = pull.heartbeat / nsPerMs
@@ -192,17 +192,17 @@ export class PullOutlet implements Outlet, WaitingOwner {
     const pending = this.#owner.pendingCount()
     if (pending === 0) {
       if (pull.expires !== 0) return true
-      this.#refuse(reply, status.noMessages)
+      this.refuse(reply, status.noMessages)
       return false
     }
     this.#waiting.check(nowMs, false)
     this.#prune()
     if (pending >= this.#waiting.wanted) return true
-    this.#refuse(reply, status.requestsPending)
+    this.refuse(reply, status.requestsPending)
     return false
   }
 
-  #refuse(reply: string, headers: Buffer): void {
+  refuse(reply: string, headers: Buffer): void {
     this.#sender.tell(reply, headers)
   }
 

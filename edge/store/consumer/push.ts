@@ -100,7 +100,11 @@ export class PushOutlet implements Outlet {
   }
 
   request(reply: string): void {
-    if (reply !== '') this.#parts.sender.tell(reply, status.pushBased)
+    if (reply !== '') this.refuse(reply, status.pushBased)
+  }
+
+  refuse(reply: string, headers: Buffer): void {
+    this.#parts.sender.tell(reply, headers)
   }
 
   reset(): void {

@@ -1,5 +1,10 @@
 // A pull request's body: empty (one message), a number, or JSON (reference 6.6).
 
+import { decode } from '../api/decode.ts'
+import { isFault, type SyntaxFault } from '../api/go-json.ts'
+import type { Fields } from '../api/text.ts'
+import { pullRequest } from './shape.ts'
+
 /** Which of a consumer's priority groups asks, and under which conditions (ADR-42). */
 export interface PullGroup {
   readonly group: string
@@ -50,19 +55,8 @@ export function readPull(body: Buffer): ReadPull {
 }
 
 function readJson(text: string): ReadPull {
-  let fields: Record<string, unknown>
-  try {
-    fields = JSON.parse(text) as Record<string, unknown>
-  } catch {
-    // The requester is told what nats-server would tell it.
-    return { is: 'bad', why: goSyntaxError(text) }
-  }
-  for (const name of Object.keys(fields)) {
-    const type = goTypes[name]
-    const value = fields[name]
-    if (type === undefined || value === null || isOf(type, value)) continue
-    return { is: 'bad', why: goTypeError(name, type, value) }
-  }
+  const fields = fieldsOf(text)
+  if (typeof fields === 'string') return { is: 'bad', why: fields }
   const pull: PullRequest = {
     batch: count(fields.batch),
     expires: count(fields.expires),
@@ -83,23 +77,44 @@ function readJson(text: string): ReadPull {
   return { is: 'pull', pull }
 }
 
-/** The fields and, in Go's words, what they must be. */
-const goTypes: Readonly<Record<string, string>> = {
-  batch: 'int',
-  expires: 'time.Duration',
-  max_bytes: 'int',
-  idle_heartbeat: 'time.Duration',
-  no_wait: 'bool',
-  group: 'string',
-  min_pending: 'int64',
-  min_ack_pending: 'int64',
-  id: 'string',
-  priority: 'int',
+/** The request's fields, or what is wrong with it: only then it is read as Go would read it. */
+function fieldsOf(text: string): Fields | string {
+  let fields: Fields | null = null
+  try {
+    fields = JSON.parse(text) as Fields
+    if (hasTypes(fields)) return fields
+  } catch {
+    // The requester is told what nats-server would tell it.
+  }
+  const decoded = decode(Buffer.from(text), pullRequest)
+  if (isFault(decoded)) return faultOf(text, decoded)
+  if (decoded.wrong !== null) return decoded.wrong
+  return fields === null ? 'invalid character after top-level value' : decoded.fields
 }
 
-function isOf(type: string, value: unknown): boolean {
-  if (type === 'bool') return typeof value === 'boolean'
-  return type === 'string' ? typeof value === 'string' : Number.isSafeInteger(value)
+function hasTypes(fields: Fields): boolean {
+  for (const name in fields) {
+    const type = pullRequest.fields[name]?.is
+    const value = fields[name]
+    if (type === 'whole' && !Number.isSafeInteger(value)) return false
+    if (type === 'flag' && typeof value !== 'boolean') return false
+    if (type === 'text' && typeof value !== 'string') return false
+  }
+  return true
+}
+
+/** One value is expected: whatever stands behind it is too much. */
+function faultOf(text: string, { why, offset }: SyntaxFault): string {
+  if (offset === null) return 'unexpected end of JSON input'
+  const character = /^invalid character ('.+') looking for beginning of value$/.exec(why)?.[1]
+  if (character === undefined) return why
+  try {
+    JSON.parse(text.slice(0, offset - 1))
+    return `invalid character ${character} after top-level value`
+  } catch {
+    // Not behind a whole value.
+    return why
+  }
 }
 
 function count(value: unknown): number {
@@ -108,28 +123,4 @@ function count(value: unknown): number {
 
 function word(value: unknown): string {
   return typeof value === 'string' ? value : ''
-}
-
-/** The commonest of encoding/json's complaints; the rest is told in one sentence. */
-function goSyntaxError(text: string): string {
-  const inside = text.slice(1).trimStart()
-  const first = inside.charAt(0)
-  if (first !== '' && first !== '"' && first !== '}') {
-    return `invalid character '${first}' looking for beginning of object key string`
-  }
-  return 'unexpected end of JSON input'
-}
-
-function goTypeError(name: string, type: string, value: unknown): string {
-  const isNumber = type !== 'string' && type !== 'bool'
-  let kind = Array.isArray(value) ? 'array' : goKinds[typeof value]
-  if (isNumber && typeof value === 'number') kind = `number ${value}`
-  return `json: cannot unmarshal ${kind} into Go struct field .${name} of type ${type}`
-}
-
-const goKinds: Readonly<Record<string, string>> = {
-  string: 'string',
-  boolean: 'bool',
-  object: 'object',
-  number: 'number',
 }

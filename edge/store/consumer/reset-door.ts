@@ -4,10 +4,11 @@
 
 import { headersOf, payloadOf, post } from '../../../src/broker/post.ts'
 import type { Message } from '../../../src/message.ts'
+import { demandsMore } from '../api/level.ts'
 import { readLoosely } from '../api/read.ts'
 import { isApiError, type JetStreamAccount } from '../api/request.ts'
 import { FieldReader, type Fields, json } from '../api/text.ts'
-import { invalidJson, streamGeneral } from '../errors.ts'
+import { invalidJson, requiredApiLevel, streamGeneral } from '../errors.ts'
 import { identityHeaders, identityOf } from '../identity.ts'
 import type { ApiError } from '../shapes.ts'
 import type { Consumer } from './consumer.ts'
@@ -40,6 +41,7 @@ export function answerReset(
     post(jetstream.account, jetstreamOrigin, { subject: reply, headers, payload })
   }
   const refuse = (error: ApiError): void => send({ type, error, reset_seq: 0 })
+  if (demandsMore(headersOf(message))) return refuse(requiredApiLevel)
   const body = payloadOf(message)
   const fields = body.length === 0 ? {} : readLoosely(body, consumerResetRequest)
   if (isApiError(fields)) return refuse(fields)

@@ -4,6 +4,7 @@ import {
   duration,
   flag,
   int,
+  int64,
   labels,
   list,
   struct,
@@ -78,3 +79,17 @@ export const consumerResetRequest = struct('JSApiConsumerResetRequest', { seq: u
 export const consumerPauseRequest = struct('JSApiConsumerPauseRequest', { pause_until: time })
 
 export const consumerUnpinRequest = struct('JSApiConsumerUnpinRequest', { group: text })
+
+/** Its Go type has no name that its errors would show. */
+export const pullRequest = struct('', {
+  expires: duration,
+  batch: int,
+  max_bytes: int,
+  no_wait: flag,
+  idle_heartbeat: duration,
+  group: text,
+  min_pending: int64,
+  min_ack_pending: int64,
+  id: text,
+  priority: int,
+})
