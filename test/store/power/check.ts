@@ -71,8 +71,8 @@ function brokenStreams(world: World, promises: Promises): string[] {
   if (stream) wrong.push(...brokenIn(stream, life, promises.said(life)))
   const version = world.stream('B')?.config.description ?? '-'
   if (!promises.allowed('config:B').includes(version)) wrong.push(`B's config is ${version}`)
-  const torn = (world.stream('T')?.state().lastSeq ?? 0) % batchCount
-  if (torn !== 0) wrong.push(`T: ${torn} messages of a batch of ${batchCount}`)
+  const torn = (world.stream('P')?.state().lastSeq ?? 0) % batchCount
+  if (torn !== 0) wrong.push(`P: ${torn} messages of a batch of ${batchCount}`)
   wrong.push(...brokenPosition(world))
   return wrong
 }

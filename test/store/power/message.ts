@@ -1,6 +1,6 @@
 // Messages that say what they are, so that any reader can tell whether one is right. Those of some
 // streams are made for them: of a bucket's (`K`) some are deletions and purges of their key, and
-// each demands the place it takes; `N` counts; `T` is written in atomic batches of three, and some
+// each demands the place it takes; `N` counts; `P` is written in atomic batches of three, and some
 // of its messages have a TTL.
 
 const subjectCount = 7
@@ -14,7 +14,7 @@ export function subjectOf(life: string, seq: number): string {
 export function bodyOf(life: string, seq: number): { headers: Buffer; payload: Buffer } {
   if (life === 'K') return entryOf(seq)
   if (life === 'N') return countOf(seq)
-  if (life === 'T') return partOf(seq)
+  if (life === 'P') return partOf(seq)
   const headers = seq % 4 === 0 ? `NATS/1.0\r\nNats-Msg-Id: ${life}-${seq}\r\n\r\n` : ''
   const bytes = seq % 41 === 0 ? 9000 + (seq % 500) : 20 + ((seq * 37) % 400)
   return { headers: Buffer.from(headers), payload: Buffer.alloc(bytes, `${life}:${seq};`) }
@@ -50,7 +50,7 @@ function partOf(seq: number): { headers: Buffer; payload: Buffer } {
   if (first % 4 === 0) lines.push('Nats-TTL: 1s')
   return {
     headers: Buffer.from(`NATS/1.0\r\n${lines.join('\r\n')}\r\n\r\n`),
-    payload: Buffer.from(`T:${seq};`),
+    payload: Buffer.from(`P:${seq};`),
   }
 }
 

@@ -20,7 +20,7 @@ export const configs: readonly (Readonly<Record<string, unknown>> & { name: stri
   { name: 'M', subjects: ['M.>'], storage: 'memory', max_bytes: 20_000 },
   { name: 'N', subjects: ['N.>'], allow_msg_counter: true, max_msgs_per_subject: 20 },
   { name: 'R', mirror: { name: 'A' }, max_msgs: 100 },
-  { name: 'T', subjects: ['T.>'], allow_atomic: true, allow_msg_ttl: true, max_msgs: 90 },
+  { name: 'P', subjects: ['P.>'], allow_atomic: true, allow_msg_ttl: true, max_msgs: 90 },
   { name: 'W', subjects: ['W.>'], retention: 'workqueue' },
 ]
 
@@ -83,17 +83,17 @@ export class Publishing {
 
   /** All of it is stored, or nothing. */
   #batch(): void {
-    const from = this.#stream('T').state().lastSeq + 1
+    const from = this.#stream('P').state().lastSeq + 1
     const last = from + batchCount - 1
     for (let seq = from; seq < last; seq++) {
-      const { headers, payload } = bodyOf('T', seq)
-      this.#world.say(subjectOf('T', seq), payload, headers)
+      const { headers, payload } = bodyOf('P', seq)
+      this.#world.say(subjectOf('P', seq), payload, headers)
     }
-    const { headers, payload } = bodyOf('T', last)
-    this.#world.ask(subjectOf('T', last), payload, headers, text => {
+    const { headers, payload } = bodyOf('P', last)
+    this.#world.ask(subjectOf('P', last), payload, headers, text => {
       const answer = JSON.parse(text) as { seq?: number; count?: number }
-      if (answer.seq !== last || answer.count !== batchCount) throw new Error(`T ${last}: ${text}`)
-      for (let seq = from; seq <= last; seq++) this.#tell.soon(`A T ${seq}`)
+      if (answer.seq !== last || answer.count !== batchCount) throw new Error(`P ${last}: ${text}`)
+      for (let seq = from; seq <= last; seq++) this.#tell.soon(`A P ${seq}`)
     })
   }
 
