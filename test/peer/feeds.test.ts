@@ -169,6 +169,51 @@ spec('feeds beside nats-server', it => {
   )
 
   it(
+    'does with headers what a source or mirror may',
+    () =>
+      both(async nc => {
+        const timed = { allow_msg_ttl: true, allow_rollup_hdrs: true, allow_msg_schedules: true }
+        await ask(nc, create('O', { subjects: ['o.>'], ...timed }))
+        const sends: readonly (readonly [string, Record<string, string>])[] = [
+          ['o.ttl', { 'Nats-TTL': '1s' }],
+          ['o.never', { 'Nats-TTL': 'never' }],
+          ['o.roll', {}],
+          ['o.roll', { 'Nats-Rollup': 'sub' }],
+          ['o.id', { 'Nats-Msg-Id': 'same' }],
+          [
+            'o.later',
+            { 'Nats-Schedule': '@at 2099-01-01T00:00:00Z', 'Nats-Schedule-Target': 'o.then' },
+          ],
+        ]
+        for (const [subject, fields] of sends) await ask(nc, [subject, subject, fields])
+        const onlyO = { sources: [{ name: 'O' }] }
+        const republish = { src: 'o.>', dest: 'again.>' }
+        const again = nc.subscribe('again.>', { max: 5 })
+        const streams = [
+          create('PLAIN', onlyO),
+          create('TIMED', { ...onlyO, allow_msg_ttl: true, allow_rollup_hdrs: true, republish }),
+          create('ONCE', { sources: [{ name: 'O', filter_subject: 'o.id' }] }),
+          create('MIRP', { mirror: { name: 'O' } }),
+          create('MIRT', { mirror: { name: 'O' }, allow_msg_ttl: true, allow_rollup_hdrs: true }),
+        ]
+        const answers: string[] = []
+        for (const say of streams) answers.push(young(await ask(nc, say)))
+        const counts = { PLAIN: 5, TIMED: 5, ONCE: 1, MIRP: 6, MIRT: 6 }
+        for (const [name, last] of Object.entries(counts)) {
+          await settled(async () => (await lastSeq(nc, name)) >= last)
+        }
+        for await (const { subject } of again) answers.push(subject)
+        // What may live for a second only is gone where that is allowed, and stays elsewhere.
+        await settled(async () => (await ask(nc, get('TIMED', { seq: 1 }))).includes('10037'))
+        await settled(async () => (await ask(nc, get('MIRT', { seq: 1 }))).includes('10037'))
+        await new Promise(resolve => setTimeout(resolve, 500))
+        answers.push(...(await everything(nc, counts)))
+        return answers
+      }),
+    60_000,
+  )
+
+  it(
     'answers a direct get in the place of its origin',
     () =>
       both(async nc => {

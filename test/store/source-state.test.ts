@@ -159,6 +159,21 @@ spec('state of a source', it => {
     await test.done()
   })
 
+  it('takes no sequence that is no number any more', async () => {
+    const test = await TestStore.start()
+    const { source } = sourceOf(test, test.stream({ name: 'S', subjects: [] }))
+    source.start()
+    assert.is(source.take(message('x'), delivery(2 ** 53)), false)
+    assert.is(source.doneSeq, 0)
+    assert.is(source.take(message('x'), delivery(2 ** 53 - 1)), true)
+    assert.is(source.doneSeq, 2 ** 53 - 1)
+    await test.onDisk()
+    await test.reopen()
+    const again = sourceOf(test, reopened(test)).source
+    assert.equal(again.start(), { deliver_policy: 'by_start_sequence', opt_start_seq: 2 ** 53 })
+    await test.done()
+  })
+
   it('drops what a batch or an expectation meant for the origin', async () => {
     const test = await TestStore.start()
     const stream = test.stream({ name: 'S', subjects: [] })

@@ -79,6 +79,7 @@ export class Source implements FeedTarget {
   take(message: NewMessage, { streamSeq }: Delivery): boolean {
     const { intake } = this.#parts
     if (streamSeq <= this.#lastSeq) return true
+    if (!Number.isSafeInteger(streamSeq)) return false
     const headers = sourced(message.headers, this.#header(streamSeq, message.subject))
     const subject = mapped(message.subject, this.#transforms)
     const sent = { subject, headers, payload: message.payload }
