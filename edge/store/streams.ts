@@ -404,7 +404,7 @@ export class Streams implements BackupStreams {
     const attached = this.#attached.get(name)
     if (!mirror || !mirror_direct || !attached || attached.mirrorDirect) return
     if (mirror.external && this.#streams.has(mirror.name)) return
-    attached.mirrorDirect = new DirectGet(this, stream, this.replies, mirror.name)
+    attached.mirrorDirect = new DirectGet(this, stream, this.replies, this.#parts.clock, mirror.name)
     attached.mirrorDirect.start()
   }
 
@@ -429,7 +429,7 @@ export class Streams implements BackupStreams {
       this.account.subscribe(subscription)
     }
     if (stream.config.allow_direct && !attached.direct) {
-      attached.direct = new DirectGet(this, stream, this.replies)
+      attached.direct = new DirectGet(this, stream, this.replies, this.#parts.clock)
       attached.direct.start()
     } else if (!stream.config.allow_direct) {
       attached.direct?.close()

@@ -1,13 +1,17 @@
 // Direct get: a message by number or subject, raw, without JSON (ADR-31, reference 6.6). A real
 // subscription of each stream that allows it, so that a missing one gives 503 no responders.
 
-import { newSubscription, payloadOf, post } from '../../../src/broker/post.ts'
+import type { Clock } from '../../../src/base/clock.ts'
+import { headersOf, newSubscription, payloadOf, post } from '../../../src/broker/post.ts'
 import type { LocalSink, Message, Subscription } from '../../../src/message.ts'
 import { jetstreamOrigin, type Replies } from '../replies.ts'
-import type { StoredMessage, Stream } from '../shapes.ts'
-import { chosen, isContradiction, isNothing, type MessageChoice, readChoice } from './messages.ts'
+import type { Stream } from '../shapes.ts'
+import { DirectBatches } from './direct-batch.ts'
+import { directHeaders } from './direct-headers.ts'
+import { type DirectRequest, directRequest, subjectRequest } from './direct-request.ts'
+import { demandsMore } from './level.ts'
+import { chosen } from './messages.ts'
 import type { JetStreamAccount } from './request.ts'
-import { readFields, timeText } from './text.ts'
 
 const prefix = '$JS.API.DIRECT.GET.'
 /** One of a stream and its mirrors answers. */
@@ -22,6 +26,7 @@ export class DirectGet implements LocalSink {
   readonly #byRequest: Subscription
   readonly #bySubject: Subscription
 
+  readonly #batches: DirectBatches
   readonly #subjectFrom: number
 
   /** `name`: of the stream it answers for; a mirror does so for its origin too. */
@@ -29,11 +34,13 @@ export class DirectGet implements LocalSink {
     jetstream: JetStreamAccount,
     stream: Stream,
     replies: Replies,
+    clock: Clock,
     name = stream.config.name,
   ) {
     this.#jetstream = jetstream
     this.#stream = stream
     this.#replies = replies
+    this.#batches = new DirectBatches({ jetstream, stream, replies, clock })
     this.#subjectFrom = prefix.length + name.length + 1
     this.#byRequest = newSubscription(`${prefix}${name}`, this, group)
     this.#bySubject = newSubscription(`${prefix}${name}.>`, this, group)
@@ -47,51 +54,36 @@ export class DirectGet implements LocalSink {
   close(): void {
     this.#jetstream.account.unsubscribe(this.#byRequest)
     this.#jetstream.account.unsubscribe(this.#bySubject)
+    this.#batches.close()
   }
 
   deliver(message: Message, subscription: Subscription): void {
     if (message.reply === '') return
-    const choice =
-      subscription === this.#bySubject ? this.#subjectChoice(message) : requestChoice(message)
-    if (typeof choice === 'string') {
-      this.#replies.sendStatus(message.reply, choice)
-      return
-    }
-    const found = chosen(this.#stream, choice)
+    const request = this.#read(message, subscription)
+    if (typeof request === 'string') this.#replies.sendStatus(message.reply, request)
+    else if (request.batch !== 0 || request.multiLast.length > 0) {
+      this.#batches.start(request, message.reply)
+    } else this.#one(request, message.reply)
+  }
+
+  #read(message: Message, subscription: Subscription): DirectRequest | string {
+    if (demandsMore(headersOf(message))) return '412 Required Api Level'
+    const body = payloadOf(message)
+    if (subscription !== this.#bySubject) return directRequest(body)
+    return subjectRequest(message.target.slice(this.#subjectFrom), body)
+  }
+
+  #one({ seq, startUs, ...request }: DirectRequest, reply: string): void {
+    const from = startUs === null ? seq : this.#stream.seqAt(startUs)
+    const found = chosen(this.#stream, { ...request, seq: from })
     if (!found) {
-      this.#replies.sendStatus(message.reply, '404 Message Not Found')
+      this.#replies.sendStatus(reply, '404 Message Not Found')
       return
     }
     post(this.#jetstream.account, jetstreamOrigin, {
-      subject: message.reply,
-      headers: this.#headers(found),
+      subject: reply,
+      ...(!request.noHeaders && { headers: directHeaders(this.#stream.config.name, found) }),
       payload: found.payload,
     })
   }
-
-  /** `$JS.API.DIRECT.GET.<stream>.<subject>`: the last message on that subject. */
-  #subjectChoice(message: Message): MessageChoice | string {
-    if (payloadOf(message).length > 0) return '408 Malformed Request'
-    const lastBySubject = message.target.slice(this.#subjectFrom)
-    return { seq: 0, lastBySubject, nextBySubject: '' }
-  }
-
-  #headers({ headers, subject, seq, timeUs }: StoredMessage): Buffer {
-    const lines =
-      `Nats-Stream: ${this.#stream.config.name}\r\nNats-Subject: ${subject}\r\n` +
-      `Nats-Sequence: ${seq}\r\nNats-Time-Stamp: ${timeText(timeUs)}\r\n\r\n`
-    if (headers.length === 0) return Buffer.from(`NATS/1.0\r\n${lines}`)
-    return Buffer.concat([headers.subarray(0, headers.length - 2), Buffer.from(lines)])
-  }
-}
-
-/** What the body asks for, or the status that says what is wrong with it. */
-function requestChoice(message: Message): MessageChoice | string {
-  const body = payloadOf(message)
-  if (body.length === 0) return '408 Empty Request'
-  const fields = readFields(body)
-  const choice = fields === null ? null : readChoice(fields)
-  if (choice === null) return '408 Malformed Request'
-  if (isNothing(choice)) return '408 Empty Request'
-  return isContradiction(choice) ? '408 Bad Request' : choice
 }

@@ -12,7 +12,7 @@ import type { ApiError, StoredMessage, Stream } from '../shapes.ts'
 import { isEmptyRequest, readRequest } from './read.ts'
 import { type ApiAnswer, type ApiRequest, type ApiRow, isApiError } from './request.ts'
 import { messageDeleteRequest, messageGetRequest } from './requests.ts'
-import { FieldReader, type Fields, timeText } from './text.ts'
+import { FieldReader, type Fields, timeOf, timeText } from './text.ts'
 
 export const messageRows: readonly ApiRow[] = [
   {
@@ -36,25 +36,20 @@ export interface MessageChoice {
   readonly nextBySubject: string
 }
 
-/** Null when a field is of the wrong type. */
-export function readChoice(fields: Fields): MessageChoice | null {
-  const read = new FieldReader(fields)
-  const choice = {
-    seq: read.count('seq'),
+function readChoice(read: FieldReader): MessageChoice {
+  return {
+    seq: read.integer('seq'),
     lastBySubject: read.text('last_by_subj'),
     nextBySubject: read.text('next_by_subj'),
   }
-  return read.wrong ? null : choice
 }
 
-/** Asks for nothing at all. */
-export function isNothing({ seq, lastBySubject, nextBySubject }: MessageChoice): boolean {
-  return seq === 0 && lastBySubject === '' && nextBySubject === ''
-}
-
-/** Asks for two things at once. */
-export function isContradiction({ seq, lastBySubject, nextBySubject }: MessageChoice): boolean {
-  return lastBySubject !== '' && (seq > 0 || nextBySubject !== '')
+/** Asks for two things at once, or for nothing at all. */
+function isContradiction(choice: MessageChoice, hasStart: boolean): boolean {
+  const { seq, lastBySubject, nextBySubject } = choice
+  if (hasStart && seq > 0) return true
+  if (lastBySubject !== '') return seq > 0 || hasStart || nextBySubject !== ''
+  return !hasStart && seq === 0 && nextBySubject === ''
 }
 
 export function chosen(stream: Stream, choice: MessageChoice): StoredMessage | undefined {
@@ -68,19 +63,26 @@ function getMessage(request: ApiRequest): ApiAnswer {
   if (isEmptyRequest(body)) return badRequest
   const fields = readRequest(request, messageGetRequest)
   if (isApiError(fields)) return fields
-  const choice = readChoice(fields)
-  if (choice === null || isNothing(choice) || isContradiction(choice)) return badRequest
+  const read = new FieldReader(fields)
+  const start = read.text('start_time')
+  const choice = readChoice(read)
+  if (read.integer('batch') > 0 || read.integer('max_bytes') > 0) return badRequest
+  if (isContradiction(choice, start !== '')) return badRequest
   const stream = jetstream.stream(names[0] as string)
   if (!stream) return streamNotFound
-  const message = chosen(stream, choice)
-  return message ? { message: messageFields(message) } : noMessageFound
+  const seq = start === '' ? choice.seq : stream.seqAt(timeOf(start) ?? 0)
+  const message = chosen(stream, { ...choice, seq })
+  if (!message) return noMessageFound
+  return { message: messageFields(message, read.flag('no_hdr')) }
 }
 
-function messageFields({ subject, seq, headers, payload, timeUs }: StoredMessage): Fields {
+function messageFields(message: StoredMessage, isBare: boolean): Fields {
+  const { subject, seq, headers, payload, timeUs } = message
   return {
     subject,
     seq,
-    ...(headers.length > 0 && { hdrs: headers.toString('base64') }),
+    ...(headers.length > 0 &&
+      !isBare && { hdrs: headers.toString('base64') }),
     ...(payload.length > 0 && { data: payload.toString('base64') }),
     time: timeText(timeUs),
   }
