@@ -25,11 +25,14 @@ import {
   streamCreateFailed,
   replicasNotSupported,
   streamNameInUse,
+  streamNotFound,
+  streamOffline,
   subjectsOverlap,
 } from './errors.ts'
 import type { Held } from './held.ts'
 import { Intake } from './intake.ts'
 import { jetstreamOrigin, Replies } from './replies.ts'
+import { OfflineStreams } from './offline.ts'
 import { type ConsumerBounds, Quota, reservedBy } from './quota.ts'
 import type { Resources } from './resources.ts'
 import type { ServerLimits } from './server-limits.ts'
@@ -101,6 +104,7 @@ export class Streams implements BackupStreams {
   readonly #hidden = new Set<Stream>()
   readonly #neighbours: Neighbours
   readonly quota: Quota
+  readonly offline: OfflineStreams
   readonly backups: Backups
 
   constructor(parts: StreamsParts) {
@@ -110,6 +114,7 @@ export class Streams implements BackupStreams {
     this.domain = parts.domain
     this.replies = new Replies(parts.account)
     this.#store = parts.store
+    this.offline = new OfflineStreams(parts.account.name, parts.log)
     this.#consumers = parts.consumers
     this.#acks = new Acks(this.replies, parts.store.durable)
     this.quota = new Quota({
@@ -146,6 +151,7 @@ export class Streams implements BackupStreams {
   /** Attaches what the store holds. */
   start(): void {
     for (const stream of this.#store.streamsOf(this.account.name)) {
+      if (this.offline.keeps(stream)) continue
       if (!isHidden(stream.config)) this.#attach(stream)
       else {
         this.#hidden.add(stream)
@@ -161,7 +167,8 @@ export class Streams implements BackupStreams {
   recheck(): void {
     this.#parts.resources.changed()
     const all = [...this.#store.streamsOf(this.account.name)]
-    const there = new Set<Stream>(all.filter(({ config }) => !isHidden(config)))
+    const served = all.filter(stream => !this.offline.keeps(stream))
+    const there = new Set<Stream>(served.filter(({ config }) => !isHidden(config)))
     for (const [name, { stream }] of this.#attached) {
       if (there.has(stream)) continue
       this.#consumers.detach(stream)
@@ -178,6 +185,11 @@ export class Streams implements BackupStreams {
   close(): void {
     this.backups.close()
     for (const name of [...this.#attached.keys()]) this.#detach(name)
+  }
+
+  missing(name: string): ApiError {
+    const reason = this.offline.reason(name)
+    return reason === null ? streamNotFound : streamOffline(reason)
   }
 
   stream(name: string): Stream | undefined {
@@ -206,6 +218,7 @@ export class Streams implements BackupStreams {
     const config = withLevel(completed)
     const existing = this.#streams.get(config.name)
     if (existing) return sameConfig(existing.config, config) ? existing : streamNameInUse
+    if (this.offline.stream(config.name)) return streamNameInUse
     if (this.backups.holds(config.name)) return streamNameInUse
     const refused = this.#refusesNew(config)
     if (refused) return refused
@@ -288,6 +301,7 @@ export class Streams implements BackupStreams {
     const { name } = stream.config
     const refused = this.#store.delete(stream)
     if (refused) return refused
+    this.offline.forget(name)
     this.#consumers.detach(stream)
     this.#feeds.abandon(stream)
     this.#detach(name)
@@ -458,7 +472,7 @@ export class Streams implements BackupStreams {
   }
 
   #overlapping(config: StreamConfig, self: Stream | null): ApiError | null {
-    for (const stream of this.#streams.values()) {
+    for (const stream of [...this.#streams.values(), ...this.offline.streams]) {
       if (stream === self) continue
       for (const theirs of stream.config.subjects ?? []) {
         if (config.subjects?.some(ours => overlaps(ours, theirs))) return subjectsOverlap

@@ -1,6 +1,7 @@
 // Streams and consumers in this process on a real store, with a clock that stands still: what is
 // said on subjects, and what must come back on inboxes.
 
+import { streamNotFound } from '../../edge/store/errors.ts'
 import { Consumers } from '../../edge/store/consumer/consumers.ts'
 import type { JetStreamAccount } from '../../edge/store/api/request.ts'
 import { isApiError } from '../../edge/store/api/request.ts'
@@ -56,6 +57,7 @@ export class ConsumerBench {
       domain: '',
       strict: true,
       warnOf: () => {},
+      missing: () => streamNotFound,
       stream: name => this.store.stream('$G', name),
       consumerBounds: () => ({
         consumersMax: -1,

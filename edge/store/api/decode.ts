@@ -72,9 +72,11 @@ export interface Decoded {
   readonly wrong: string | null
 }
 
+const tooLarge = { why: 'request too large', offset: 0, loosely: 'request too large' }
+
 /** A SyntaxFault when it is no JSON. */
 export function decode(body: Buffer, shape: StructShape): Decoded | SyntaxFault {
-  if (body.length > requestBytesMax) return { why: 'request too large', offset: 0 }
+  if (body.length > requestBytesMax) return tooLarge
   const values = parseJson(body.toString())
   if (isFault(values)) return values
   const decoder = new Decoder(shape.name)

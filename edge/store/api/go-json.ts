@@ -16,10 +16,14 @@ export type Member = readonly [name: string, value: Json]
 export interface SyntaxFault {
   readonly why: string
   readonly offset: number | null
+  /** The same where a text is one value, and no place is told. */
+  readonly loosely: string
 }
 
 /** Go allows 10,000; no request of the API is deeper than six. */
 const depthMax = 1000
+
+const behind = 'after top-level value'
 
 /** The values of a text, one behind the other, as Go's decoder takes them. */
 export function parseJson(text: string): readonly Json[] | SyntaxFault {
@@ -27,8 +31,13 @@ export function parseJson(text: string): readonly Json[] | SyntaxFault {
   const values: Json[] = []
   for (;;) {
     if (parser.atEnd()) return values
+    const isBehind = values.length > 0
+    const first = parser.here()
     const value = parser.value(0)
-    if (value === null) return parser.fault()
+    if (value === null) {
+      const fault = parser.fault()
+      return isBehind ? { ...fault, loosely: `invalid character ${first} ${behind}` } : fault
+    }
     values.push(value)
   }
 }
@@ -50,8 +59,16 @@ class JsonParser {
 
   fault(): SyntaxFault {
     const end = this.#faultAt
-    if (end < 0) return { why: 'unexpected EOF', offset: null }
-    return { why: this.#why, offset: Buffer.byteLength(this.#text.slice(0, end)) }
+    if (end < 0) {
+      return { why: 'unexpected EOF', offset: null, loosely: 'unexpected end of JSON input' }
+    }
+    const offset = Buffer.byteLength(this.#text.slice(0, end))
+    return { why: this.#why, offset, loosely: this.#why }
+  }
+
+  /** The next character, quoted. */
+  here(): string {
+    return quoted(String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0))
   }
 
   atEnd(): boolean {

@@ -5,7 +5,6 @@ import {
   messageDeleteFailed,
   noMessageFound,
   sequenceNotFound,
-  streamNotFound,
   streamSealed,
 } from '../errors.ts'
 import type { ApiError, StoredMessage, Stream } from '../shapes.ts'
@@ -69,7 +68,7 @@ function getMessage(request: ApiRequest): ApiAnswer {
   if (read.integer('batch') > 0 || read.integer('max_bytes') > 0) return badRequest
   if (isContradiction(choice, start !== '')) return badRequest
   const stream = jetstream.stream(names[0] as string)
-  if (!stream) return streamNotFound
+  if (!stream) return jetstream.missing(names[0] as string)
   const seq = start === '' ? choice.seq : stream.seqAt(timeOf(start) ?? 0)
   const message = chosen(stream, { ...choice, seq })
   if (!message) return noMessageFound
@@ -97,7 +96,7 @@ function deleteMessage(request: ApiRequest): ApiAnswer {
   const seq = read.integer('seq')
   const erase = !read.flag('no_erase')
   const stream = jetstream.stream(names[0] as string)
-  if (!stream) return streamNotFound
+  if (!stream) return jetstream.missing(names[0] as string)
   if (stream.config.sealed) return streamSealed
   if (stream.config.deny_delete) return messageDeleteFailed('message delete not permitted')
   return stream.remove(seq, erase) ? { success: true } : notDeleted(stream, seq)

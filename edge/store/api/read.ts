@@ -11,18 +11,15 @@ import { type Fields, isEmpty, readFields } from './text.ts'
 
 type Asked = Pick<ApiRequest, 'jetstream' | 'subject' | 'body'>
 
-const cutOff = 'unexpected end of JSON input'
-
 /** The fields of a request, null and absent ones left out; or the error 10025. */
 export function readRequest(request: Asked, shape: StructShape): Fields | ApiError {
   const { jetstream, subject, body } = request
   const decoded = decode(body, shape)
   if (isFault(decoded)) {
-    const { why, offset } = decoded
+    const { why, offset, loosely } = decoded
     const strictly = offset === null ? why : `${why} at offset ${offset}`
     jetstream.warnOf(subject, strictly)
-    if (jetstream.strict) return invalidJson(strictly)
-    return invalidJson(offset === null ? cutOff : why)
+    return invalidJson(jetstream.strict ? strictly : loosely)
   }
   const { fields, unknown, wrong } = decoded
   const unknownWhy = unknown === null ? null : `json: unknown field ${JSON.stringify(unknown)}`
@@ -35,9 +32,9 @@ export function readRequest(request: Asked, shape: StructShape): Fields | ApiErr
 
 /** For the few requests where unknown fields never mattered. */
 export function readLoosely(body: Buffer, shape: StructShape): Fields | ApiError {
-  if (body.length === 0) return invalidJson(cutOff)
+  if (body.length === 0) return invalidJson('unexpected end of JSON input')
   const decoded = decode(body, shape)
-  if (isFault(decoded)) return invalidJson(decoded.offset === null ? cutOff : decoded.why)
+  if (isFault(decoded)) return invalidJson(decoded.loosely)
   return decoded.wrong === null ? decoded.fields : invalidJson(decoded.wrong)
 }
 

@@ -4,6 +4,7 @@
 
 import type { Account } from '../../../src/account/account.ts'
 import type { ConsumerCopy } from '../consumer/backup.ts'
+import type { OfflineStreams } from '../offline.ts'
 import type { ConsumerBounds, Quota } from '../quota.ts'
 import type { ApiError, Stream, StreamConfig } from '../shapes.ts'
 
@@ -19,6 +20,8 @@ export interface JetStreamAccount {
   /** Tells the log of a request that is not what it should be. */
   warnOf(subject: string, why: string): void
   stream(name: string): Stream | undefined
+  /** Why there is no stream of that name: there is none, or it cannot be served. */
+  missing(name: string): ApiError
   /** What bounds its consumers, or why it can have none. */
   consumerBounds(): ConsumerBounds | ApiError
   /** Publishes on `$JS.EVENT.ADVISORY.<subject>`; costs nothing when nobody listens. */
@@ -62,6 +65,7 @@ export interface ApiRow<J extends JetStreamAccount = JetStreamAccount> {
 /** What the handlers of streams can do besides: the administration of an account's streams. */
 export interface StreamAdmin extends JetStreamAccount {
   readonly streams: ReadonlyMap<string, Stream>
+  readonly offline: OfflineStreams
   readonly quota: Quota
   /** Its defaults filled in, or what is wrong with it; `pedantic`: no default in silence. */
   complete(config: StreamConfig, pedantic: boolean): StreamConfig | ApiError

@@ -146,13 +146,14 @@ function updateStream(request: Request): ApiAnswer {
   if (isApiError(config)) return config
   if (config.name !== names[0]) return streamMismatch
   const stream = jetstream.stream(config.name)
-  if (!stream) return streamNotFound
+  if (!stream) return jetstream.missing(names[0] as string)
   return jetstream.update(stream, config) ?? updatedFields(jetstream, stream)
 }
 
 function deleteStream({ jetstream, names, body }: Request): ApiAnswer {
   if (!isEmptyRequest(body)) return notEmptyRequest
-  const stream = jetstream.stream(names[0] as string)
+  const name = names[0] as string
+  const stream = jetstream.stream(name) ?? jetstream.offline.stream(name)
   if (!stream) return streamNotFound
   return jetstream.delete(stream) ?? { success: true }
 }
@@ -167,7 +168,7 @@ function purgeStream(request: Request): ApiAnswer | Promise<ApiAnswer> {
   const keep = read.integer('keep')
   if (seq > 0 && keep > 0) return badRequest
   const stream = jetstream.stream(names[0] as string)
-  if (!stream) return streamNotFound
+  if (!stream) return jetstream.missing(names[0] as string)
   if (stream.config.sealed) return streamSealed
   if (stream.config.deny_purge) return purgeFailed('stream purge not permitted')
   const what = {
@@ -186,7 +187,7 @@ function streamInfo(request: Request): ApiAnswer {
   const filter = read.text('subjects_filter')
   const offset = Math.max(0, read.integer('offset'))
   const stream = jetstream.stream(names[0] as string)
-  if (!stream) return streamNotFound
+  if (!stream) return jetstream.missing(names[0] as string)
   const deleted = read.flag('deleted_details') ? stream.deleted?.(deletedPageMax) : undefined
   const paging = filter === '' ? null : subjectPage(stream, filter, offset)
   const details: StateDetails = {
@@ -236,12 +237,14 @@ function streamList(request: Request): ApiAnswer {
   const fields = readOptional(request, streamListRequest)
   if (isApiError(fields)) return fields
   const { streams, offset } = selectStreams(jetstream, fields)
+  const offline = jetstream.offline.reasons
   const page = streams.slice(offset, offset + listPageMax)
   return {
     total: streams.length,
     offset,
     limit: listPageMax,
     streams: page.map(stream => listedFields(jetstream, stream)),
+    ...(Object.keys(offline).length > 0 && { missing: Object.keys(offline).sort(), offline }),
   }
 }
 

@@ -5,7 +5,7 @@ import { headerOf } from '../../../src/system/encoding.ts'
 import { readRequest } from '../api/read.ts'
 import { answerHeaders, type ApiAnswer, type ApiRequest, isApiError } from '../api/request.ts'
 import { type Fields, FieldReader } from '../api/text.ts'
-import { invalidJson, replicasNotSupported, streamMismatch, streamNotFound } from '../errors.ts'
+import { invalidJson, replicasNotSupported, streamMismatch } from '../errors.ts'
 import { identityHeaders, identityOf } from '../identity.ts'
 import type { ApiError, Stream } from '../shapes.ts'
 import { type ConsumerConfig, readConfig, withFields } from './config.ts'
@@ -79,7 +79,7 @@ export class Creation {
     const { jetstream, names } = this.#request
     const stream = jetstream.stream(names[0] ?? '')
     const group = stream && this.#directory.group(stream)
-    if (!stream || !group) return streamNotFound
+    if (!stream || !group) return jetstream.missing(names[0] ?? '')
     const bounds = jetstream.consumerBounds()
     if ('err_code' in bounds) return bounds
     const named =

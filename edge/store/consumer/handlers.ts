@@ -3,7 +3,7 @@
 import { isEmptyRequest, readLoosely, readOptional } from '../api/read.ts'
 import { type ApiAnswer, type ApiRequest, type ApiRow, isApiError } from '../api/request.ts'
 import { type Fields, FieldReader, timeOf, timeText } from '../api/text.ts'
-import { clusterRequired, invalidJson, notEmptyRequest, streamNotFound } from '../errors.ts'
+import { clusterRequired, invalidJson, notEmptyRequest } from '../errors.ts'
 import type { ApiError, Stream } from '../shapes.ts'
 import { withFields } from './config.ts'
 import { withLevel } from './config-level.ts'
@@ -114,7 +114,7 @@ function pageOf(directory: ConsumerDirectory, request: ApiRequest, limit: number
   const asked = new FieldReader(fields).integer('offset')
   const stream = jetstream.stream(names[0] ?? '')
   const group = stream && directory.group(stream)
-  if (!group) return streamNotFound
+  if (!group) return jetstream.missing(names[0] ?? '')
   const all = byName(group.visible)
   const offset = Math.max(0, Math.min(asked, all.length))
   return {
@@ -194,7 +194,7 @@ interface Found {
 function find(directory: ConsumerDirectory, { jetstream, names }: ApiRequest): Found | ApiError {
   const stream = jetstream.stream(names[0] ?? '')
   const group = stream && directory.group(stream)
-  if (!group) return streamNotFound
+  if (!group) return jetstream.missing(names[0] ?? '')
   const consumer = group.consumers.get(names[1] ?? '')
   return consumer ? { group, consumer } : errors.consumerNotFound
 }
