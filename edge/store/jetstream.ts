@@ -18,6 +18,7 @@ import { Complaints } from './api/complaints.ts'
 import type { Copies } from './backup/copies.ts'
 import { Dispatch } from './api/dispatch.ts'
 import { messageRows } from './api/messages.ts'
+import { ApiQueue } from './api/queue.ts'
 import type { ConsumerRoom, StreamAdmin } from './api/request.ts'
 import { ApiServer } from './api/server.ts'
 import { streamRows } from './api/streams.ts'
@@ -78,6 +79,7 @@ export class JetStream {
   readonly #limits: ServerLimits
   readonly #inflight: Inflight
   readonly #complaints: Complaints
+  readonly #queue: ApiQueue
   #consumers: Consumers | null = null
   #resources: Resources | null = null
   #copies: Copies | null = null
@@ -90,6 +92,7 @@ export class JetStream {
     this.#limits = serverLimitsOf(options)
     this.#inflight = new Inflight(batchLimitsOf(options))
     this.#complaints = new Complaints(log, clock)
+    this.#queue = new ApiQueue(options.request_queue_limit, this.#complaints)
     this.storeDir = storeDirOf(options)
     this.domain = options.domain ?? ''
     this.store = new Store({
@@ -278,7 +281,7 @@ export class JetStream {
       log: this.#parts.log,
       payloadBytesMax: this.#parts.payloadBytesMax ?? (() => payloadBytesMaxDefault),
     })
-    const api = new ApiServer(streams, dispatch, this.store.durable)
+    const api = new ApiServer(streams, dispatch, this.store.durable, this.#queue)
     const mapping =
       this.domain === '' ? null : new DomainMapping(account, this.domain, streams.replies)
     this.#rooms.set(account.name, { streams, api, mapping })
@@ -308,6 +311,7 @@ export class JetStream {
       fileBytesMax: resources.fileBytesMax,
       limits: this.#limits,
       strict: this.#parts.options.strict,
+      queue: this.#queue,
       accounts,
       consumers,
       nowUs: () => this.store.nowUs(),

@@ -6,6 +6,7 @@ import { apiLevel } from '../../src/server/version.ts'
 import type { Query } from '../../src/monitor/query.ts'
 import { configFields } from './api/config.ts'
 import { stateFields } from './api/info.ts'
+import type { ApiQueue } from './api/queue.ts'
 import type { ConsumerRoom } from './api/request.ts'
 import { type Fields, timeText } from './api/text.ts'
 import { type ServerLimits, serverLimitFields } from './server-limits.ts'
@@ -22,6 +23,7 @@ export interface ViewSource {
   readonly fileBytesMax: number
   readonly limits: ServerLimits
   readonly strict: boolean
+  readonly queue: ApiQueue
   readonly accounts: ReadonlyMap<string, Streams>
   readonly consumers: ConsumerRoom
   nowUs(): number
@@ -88,7 +90,12 @@ function stats(source: ViewSource): Fields {
     reserved_storage: sum.fileReserved,
     accounts: source.accounts.size,
     ha_assets: 0,
-    api: { level: apiLevel, total: sum.total, errors: sum.errors },
+    api: {
+      level: apiLevel,
+      total: sum.total,
+      errors: sum.errors,
+      ...(source.queue.inflight > 0 && { inflight: source.queue.inflight }),
+    },
   }
 }
 

@@ -4,6 +4,7 @@
 import * as assert from 'uvu/assert'
 import { Dispatch } from '../../edge/store/api/dispatch.ts'
 import type { ConsumerRoom, StreamAdmin } from '../../edge/store/api/request.ts'
+import { ApiQueue } from '../../edge/store/api/queue.ts'
 import { Complaints } from '../../edge/store/api/complaints.ts'
 import { ApiServer } from '../../edge/store/api/server.ts'
 import { streamRows } from '../../edge/store/api/streams.ts'
@@ -124,7 +125,7 @@ class FakeStore implements StreamStore {
   }
 }
 
-function newRoom() {
+function newRoom(requestsMax = 0) {
   const account = new Account('$G')
   const store = new FakeStore()
   const streams = new Streams({
@@ -146,7 +147,12 @@ function newRoom() {
       () => 0,
     ),
   })
-  const api = new ApiServer(streams, new Dispatch<StreamAdmin>(streamRows), store.durable)
+  const api = new ApiServer(
+    streams,
+    new Dispatch<StreamAdmin>(streamRows),
+    store.durable,
+    new ApiQueue(requestsMax, new Complaints(silentLog, realClock)),
+  )
   streams.start()
   api.start()
   const heard: string[] = []
@@ -156,7 +162,14 @@ function newRoom() {
   account.subscribe(newSubscription('_R', { remote: false, deliver }))
   const say = (subject: string, body = ''): number =>
     post(account, origin, { subject, reply: '_R', payload: Buffer.from(body) })
-  return { store, streams, heard, say }
+  const listen = (subject: string, hear: (text: string) => void): void => {
+    const sink = {
+      remote: false as const,
+      deliver: (message: Parameters<typeof payloadOf>[0]) => hear(payloadOf(message).toString()),
+    }
+    account.subscribe(newSubscription(subject, sink))
+  }
+  return { store, streams, heard, say: Object.assign(say, { listen }) }
 }
 
 const failed = new Error('ENOSPC')
@@ -169,6 +182,23 @@ spec('api of a sick store', it => {
     store.end()
     assert.is(heard.length, 1)
     assert.match(heard[0] as string, /"did_create":true/)
+  })
+
+  it('drops what comes beyond the requests that may wait, and says how many', async () => {
+    const { store, heard, say } = newRoom(2)
+    const advisories: string[] = []
+    say.listen('$JS.EVENT.ADVISORY.API.LIMIT_REACHED', text => advisories.push(text))
+    for (const name of ['A', 'B', 'C', 'D']) {
+      say(`$JS.API.STREAM.CREATE.${name}`, `{"name":"${name}"}`)
+    }
+    await new Promise(resolve => setImmediate(resolve))
+    assert.match(advisories.join(), /api_limit_reached.*"server":"edge","dropped":2/)
+    assert.is(advisories.length, 1)
+    store.end()
+    assert.is(heard.length, 2)
+    say('$JS.API.STREAM.CREATE.C', '{"name":"C"}')
+    store.end()
+    assert.match(heard[2] as string, /"did_create":true/)
   })
 
   it('forgets a stream whose creation was rolled back', () => {

@@ -159,6 +159,7 @@ spec('jetstream option', it => {
       },
       strict: true,
       backup: null,
+      request_queue_limit: 10_000,
     })
     assert.is(check('jetstream { sync_interval: always }').values.jetstream?.sync_interval, null)
   })

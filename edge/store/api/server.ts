@@ -10,6 +10,7 @@ import type { Durable } from '../shapes.ts'
 import type { Streams } from '../streams.ts'
 import { apiPrefix, type Dispatch } from './dispatch.ts'
 import { demandsMore } from './level.ts'
+import type { ApiQueue } from './queue.ts'
 import {
   answerHeaders,
   type ApiAnswer,
@@ -31,12 +32,25 @@ export class ApiServer implements LocalSink {
   readonly #streams: Streams
   readonly #dispatch: Dispatch<StreamAdmin>
   readonly #durable: Durable
+  readonly #queue: ApiQueue
   readonly #subscription: Subscription
+  readonly #tellDropped = (dropped: number): void => {
+    this.#streams.advise('API.LIMIT_REACHED', 'api_limit_reached', () => ({
+      server: this.#streams.serverName,
+      dropped,
+    }))
+  }
 
-  constructor(streams: Streams, dispatch: Dispatch<StreamAdmin>, durable: Durable) {
+  constructor(
+    streams: Streams,
+    dispatch: Dispatch<StreamAdmin>,
+    durable: Durable,
+    queue: ApiQueue,
+  ) {
     this.#streams = streams
     this.#dispatch = dispatch
     this.#durable = durable
+    this.#queue = queue
     this.#subscription = newSubscription(`${apiPrefix}>`, this)
   }
 
@@ -57,6 +71,10 @@ export class ApiServer implements LocalSink {
     const found = this.#dispatch.find(subject)
     if (found === null) return
     const { row, names } = found
+    if (this.#queue.isFull) {
+      this.#queue.drop(this.#tellDropped)
+      return
+    }
     const body = payloadOf(message)
     const { sick } = this.#durable
     if (row.writes && sick) {
@@ -78,7 +96,11 @@ export class ApiServer implements LocalSink {
     })
     const { reply } = message
     if (answer instanceof Promise) {
-      void answer.then(late => this.#handled(row, subject, reply, request, late))
+      this.#queue.inflight++
+      void answer.then(late => {
+        this.#queue.inflight--
+        this.#handled(row, subject, reply, request, late)
+      })
     } else this.#handled(row, subject, reply, request, answer)
   }
 
@@ -95,7 +117,9 @@ export class ApiServer implements LocalSink {
       this.#answer(row, subject, reply, request, answer)
       return
     }
+    this.#queue.inflight++
     this.#durable.onDisk(error => {
+      this.#queue.inflight--
       if (error) this.#streams.recheck()
       const outcome = error ? streamGeneral(error.message) : answer
       this.#answer(row, subject, reply, request, outcome)
