@@ -418,7 +418,13 @@ export class Streams implements BackupStreams {
     const attached = this.#attached.get(name)
     if (!mirror || !mirror_direct || !attached || attached.mirrorDirect) return
     if (mirror.external && this.#streams.has(mirror.name)) return
-    attached.mirrorDirect = new DirectGet(this, stream, this.replies, this.#parts.clock, mirror.name)
+    attached.mirrorDirect = new DirectGet(
+      this,
+      stream,
+      this.replies,
+      this.#parts.clock,
+      mirror.name,
+    )
     attached.mirrorDirect.start()
   }
 

@@ -163,7 +163,10 @@ const changes: readonly (readonly [Config, Config])[] = [
   [{}, { allow_atomic: true, allow_batched: true }],
   [{ persist_mode: 'async' }, {}],
   [{}, { persist_mode: 'async' }],
-  [{ max_age: second, allow_rollup_hdrs: true }, { max_age: second, sealed: true }],
+  [
+    { max_age: second, allow_rollup_hdrs: true },
+    { max_age: second, sealed: true },
+  ],
   [{}, { max_msgs: -5, pedantic: true }],
   [{}, { compression: 's2', allow_direct: true, description: 'd', metadata: { a: 'b' } }],
   [{}, { subjects: ['x', 'y'], max_msgs: 5, discard: 'new', consumer_limits: {} }],

@@ -165,7 +165,10 @@ export const bodies: readonly (readonly [verb: string, body: string])[] = [
   ['STREAM.DELETE.BAD', ''],
   ['STREAM.CREATE.BAD', '{"name":"BAD","persist_mode":"async"}'],
   ['STREAM.DELETE.BAD', ''],
-  ['STREAM.CREATE.BAD', '{"name":"BAD","metadata":null,"subjects":null,"placement":null,"max_age":null}'],
+  [
+    'STREAM.CREATE.BAD',
+    '{"name":"BAD","metadata":null,"subjects":null,"placement":null,"max_age":null}',
+  ],
   ['STREAM.DELETE.BAD', ''],
   ['STREAM.CREATE.BAD', '{"name":"BAD","metadata":{"a":null},"subjects":[null]}'],
   ['STREAM.DELETE.BAD', ''],

@@ -32,7 +32,9 @@ async function bench(count: number) {
     heard: [] as string[],
     deliver(message: Message): void {
       const head = headersOf(message).toString()
-      this.heard.push(head.startsWith('NATS/1.0 ') ? head.slice(9, 12) : `${payloadOf(message).length}`)
+      this.heard.push(
+        head.startsWith('NATS/1.0 ') ? head.slice(9, 12) : `${payloadOf(message).length}`,
+      )
     },
   }
   const subscription = newSubscription('r', requester)

@@ -45,7 +45,10 @@ spec('offline streams', it => {
     const list = await ask(nc, [`${api}STREAM.LIST`])
     assert.match(list, `"missing":["S"],"offline":{"S":"${reason}"}`)
     assert.match(await ask(nc, [`${api}STREAM.CREATE.S`, { name: 'S' }]), '10058')
-    assert.match(await ask(nc, [`${api}STREAM.CREATE.U`, { name: 'U', subjects: ['s.b'] }]), '10065')
+    assert.match(
+      await ask(nc, [`${api}STREAM.CREATE.U`, { name: 'U', subjects: ['s.b'] }]),
+      '10065',
+    )
     assert.match(await ask(nc, [`${api}STREAM.DELETE.S`]), '"success":true')
     assert.match(await ask(nc, [`${api}STREAM.INFO.S`]), '10059')
     assert.match(await ask(nc, [`${api}STREAM.CREATE.S`, { name: 'S' }]), '"did_create":true')

@@ -80,8 +80,7 @@ function messageFields(message: StoredMessage, isBare: boolean): Fields {
   return {
     subject,
     seq,
-    ...(headers.length > 0 &&
-      !isBare && { hdrs: headers.toString('base64') }),
+    ...(headers.length > 0 && !isBare && { hdrs: headers.toString('base64') }),
     ...(payload.length > 0 && { data: payload.toString('base64') }),
     time: timeText(timeUs),
   }
