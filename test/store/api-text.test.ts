@@ -182,7 +182,7 @@ spec('jetstream option', it => {
   })
 
   it('notes what has no effect', () => {
-    const { errors, warnings, notes } = check('jetstream { unique_tag: a, request_queue_limit: 5 }')
+    const { errors, warnings, notes } = check('jetstream { unique_tag: a, info_queue_limit: 5 }')
     assert.equal([errors.length, warnings.length, notes.length], [0, 0, 2])
     assert.match(notes[0]?.text ?? '', /"unique_tag" has no effect/)
   })
