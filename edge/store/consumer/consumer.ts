@@ -321,7 +321,7 @@ export class Consumer implements TurnJob, StreamListener, OutletOwner, PinOwner,
         isBlocked = isTooSoon || !this.#sendNew(message, nowMs)
         if (isBlocked) break
         messages--
-        bytes -= message.payload.length + message.headers.length
+        bytes -= message.end - message.start
         if (bytes <= 0) break
       }
     }

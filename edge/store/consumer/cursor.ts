@@ -114,7 +114,7 @@ export class Cursor {
     const count = Math.min(countMax, this.#countFor())
     const batch = this.#stream.batch(this.#filters, this.nextSeq, count + 1)
     const first = batch[0]
-    if (first) this.#bytesEach = (this.#bytesEach + first.headers.length + first.payload.length) / 2
+    if (first) this.#bytesEach = (this.#bytesEach + first.end - first.start) / 2
     if (batch.length > count) {
       this.#count(readable)
       this.#left = Math.max(this.#left, batch.length)

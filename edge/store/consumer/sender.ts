@@ -37,23 +37,13 @@ export class Sender {
 
   /** Delivers; returns how many took it, 0 when nobody listens. */
   send(target: string, match: Match | null, stored: StoredMessage, reply: string): number {
-    const message = this.#message
-    message.subject = stored.subject
-    message.target = target
-    message.reply = reply
-    message.match = match
-    message.queues = null
-    const { headers, payload } = stored
     if (this.isHeadersOnly) {
-      const only = headersOnly(headers, payload.length)
+      const only = headersOnly(stored.headers, stored.end - stored.payloadStart)
       this.#body(only, 0, only.length, only.length)
-    } else if (headers.length === 0) {
-      this.#body(payload, 0, 0, payload.length)
     } else {
-      const whole = joined(headers, payload)
-      this.#body(whole, 0, headers.length, whole.length)
+      this.#body(stored.chunk, stored.start, stored.payloadStart, stored.end)
     }
-    return publish(this.#account, message, jetstreamOrigin)
+    return this.#publish(target, match, stored.subject, reply)
   }
 
   /** The same to the client that holds the pin. */
@@ -64,13 +54,19 @@ export class Sender {
     reply: string,
     pin: string,
   ): number {
-    return this.send(target, match, { ...stored, headers: pinned(stored.headers, pin) }, reply)
+    const { headers } = stored
+    const payload = this.isHeadersOnly ? nothing : stored.payload
+    const bytes = stored.end - stored.payloadStart
+    const shown = pinned(this.isHeadersOnly ? headersOnly(headers, bytes) : headers, pin)
+    const whole = Buffer.concat([shown, payload])
+    this.#body(whole, 0, shown.length, whole.length)
+    return this.#publish(target, match, stored.subject, reply)
   }
 
   /** Bytes of header block and payload as they are sent. */
-  sizeOf({ headers, payload }: StoredMessage): number {
-    if (!this.isHeadersOnly) return headers.length + payload.length
-    return headersOnly(headers, payload.length).length
+  sizeOf(stored: StoredMessage): number {
+    if (!this.isHeadersOnly) return stored.end - stored.start
+    return headersOnly(stored.headers, stored.end - stored.payloadStart).length
   }
 
   /** A status message: headers alone. */
@@ -89,6 +85,16 @@ export class Sender {
     return match.plain.length > 0 || match.groups.length > 0
   }
 
+  #publish(target: string, match: Match | null, subject: string, reply: string): number {
+    const message = this.#message
+    message.subject = subject
+    message.target = target
+    message.reply = reply
+    message.match = match
+    message.queues = null
+    return publish(this.#account, message, jetstreamOrigin)
+  }
+
   #body(chunk: Buffer, bodyStart: number, payloadStart: number, payloadEnd: number): void {
     const message = this.#message
     message.chunk = chunk
@@ -98,12 +104,4 @@ export class Sender {
   }
 }
 
-/** Header block and payload in one piece: a view when they stand side by side in memory. */
-function joined(headers: Buffer, payload: Buffer): Buffer {
-  if (payload.length === 0) return headers
-  const end = headers.byteOffset + headers.length
-  if (headers.buffer === payload.buffer && end === payload.byteOffset) {
-    return Buffer.from(headers.buffer, headers.byteOffset, headers.length + payload.length)
-  }
-  return Buffer.concat([headers, payload])
-}
+const nothing = Buffer.alloc(0)
