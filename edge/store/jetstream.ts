@@ -13,6 +13,7 @@ import type { Clock } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Turn } from '../../src/base/turn.ts'
 import type { Query } from '../../src/monitor/query.ts'
+import { apiLevel } from '../../src/server/version.ts'
 import { accountRows } from './api/account-info.ts'
 import { Complaints } from './api/complaints.ts'
 import type { Copies } from './backup/copies.ts'
@@ -337,6 +338,7 @@ export class JetStream {
     log.info(`  Max Storage:     ${bytesText(resources.fileBytesMax)}`)
     log.info(`  Store Directory: "${this.storeDir}"`)
     if (this.domain !== '') log.info(`  Domain:          ${this.domain}`)
+    log.info(`  API Level:       ${apiLevel}`)
     log.info('-------------------------------------------')
   }
 }

@@ -1,5 +1,5 @@
 // Republishing: a stored message goes out once more under another subject, with headers that tell
-// where it stands in the stream (nats-server 2.10's, in its order), so that clients can follow a
+// where it stands in the stream (nats-server's, in its order), so that clients can follow a
 // stream without a consumer.
 //
 // It leaves once the message is on disk (invariant 2) and before nothing that was stored earlier.
