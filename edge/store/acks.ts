@@ -4,22 +4,22 @@
 import type { Receipt } from '../../src/message.ts'
 import { json } from './api/text.ts'
 import { accountResourcesExceeded, storeFailed } from './errors.ts'
+import type { PubAck } from './pub-ack.ts'
 import type { Replies } from './replies.ts'
 import type { ApiError, Durable } from './shapes.ts'
 
-/** One publisher who waits. */
-interface Waiting {
-  readonly reply: string
-  readonly receipt: Receipt | null
-  readonly stream: string
-  /** The answer, whole. */
-  readonly text: string
-}
-
-/** Those who wait for one group. */
+/**
+ * Those who wait for one group: place by place, because one object for each of thousands would
+ * outlive several collections of the young ones.
+ */
 interface Batch {
   readonly group: number
-  readonly waiting: Waiting[]
+  readonly replies: string[]
+  /** The answer whole, or what writes it with the number beside it. */
+  readonly answers: (string | PubAck)[]
+  readonly seqs: number[]
+  readonly streams: string[]
+  readonly receipts: (Receipt | null)[]
 }
 
 export class Acks {
@@ -34,14 +34,34 @@ export class Acks {
 
   /** Answers once everything written so far is on disk. `reply` '' : only the receipt. */
   whenOnDisk(reply: string, receipt: Receipt | null, stream: string, text: string): void {
+    this.#wait(reply, receipt, stream, text, 0)
+  }
+
+  /** The same, of a message that was stored as any other. */
+  stored(reply: string, receipt: Receipt | null, ack: PubAck, seq: number): void {
+    this.#wait(reply, receipt, ack.stream, ack, seq)
+  }
+
+  #wait(
+    reply: string,
+    receipt: Receipt | null,
+    stream: string,
+    answer: string | PubAck,
+    seq: number,
+  ): void {
     receipt?.hold()
     let batch = this.#open
     if (batch === null || batch.group !== this.#durable.groups) {
-      batch = { group: this.#durable.groups, waiting: [] }
+      const group = this.#durable.groups
+      batch = { group, replies: [], answers: [], seqs: [], streams: [], receipts: [] }
       this.#open = batch
       this.#await(batch)
     }
-    batch.waiting.push({ reply, receipt, stream, text })
+    batch.replies.push(reply)
+    batch.answers.push(answer)
+    batch.seqs.push(seq)
+    batch.streams.push(stream)
+    batch.receipts.push(receipt)
   }
 
   /** Answers at once: the stream lives in memory. */
@@ -60,15 +80,20 @@ export class Acks {
   #await(batch: Batch): void {
     this.#durable.onDisk(error => {
       if (this.#open === batch) this.#open = null
-      for (const one of batch.waiting) this.#settle(one, error)
+      for (let i = 0; i < batch.replies.length; i++) this.#settle(batch, i, error)
     })
   }
 
-  #settle({ reply, receipt, stream, text }: Waiting, error: Error | undefined): void {
+  #settle(batch: Batch, i: number, error: Error | undefined): void {
+    const reply = batch.replies[i] ?? ''
+    const answer = batch.answers[i] ?? ''
     if (reply !== '') {
-      this.#replies.send(reply, error ? refusal(stream, storeFailed(error.message)) : text)
+      if (error) {
+        this.#replies.send(reply, refusal(batch.streams[i] ?? '', storeFailed(error.message)))
+      } else if (typeof answer === 'string') this.#replies.send(reply, answer)
+      else this.#replies.sendStored(reply, answer, batch.seqs[i] ?? 0)
     }
-    receipt?.release(error)
+    batch.receipts[i]?.release(error)
   }
 }
 

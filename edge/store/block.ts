@@ -27,10 +27,11 @@ export const headNumbers = 4
 const gone = 0x80000000
 const endMask = 0x7fffffff
 
-const shapeAt = 0
-const timeAt = 1
-const endAt = 2
-const backAt = 3
+/** Places of a head's numbers. */
+export const shapeAt = 0
+export const timeAt = 1
+export const endAt = 2
+export const backAt = 3
 
 export class Block {
   readonly id: number
@@ -158,136 +159,6 @@ export class Block {
     this.heads[at] = (this.heads[at] as number) + gone
     this.live--
   }
-
-  /** The same without what is gone: fewer bytes, another row. Something must be left. */
-  compacted(): Block {
-    const draft = new Draft()
-    for (let i = 0; i < this.count; i++) {
-      if (this.isGone(i)) continue
-      const [start, end] = [this.start(i), this.end(i)]
-      const headers = this.bodies.subarray(start, start + this.headerBytes(i))
-      const payload = this.bodies.subarray(start + this.headerBytes(i), end)
-      const previous = this.previous(i)
-      draft.add(this.seq(i), this.subject(i), this.time(i), headers, payload, previous)
-    }
-    return draft.block(this.id - this.firstSeq)
-  }
-}
-
-/** A block that is still being filled. */
-export class Draft {
-  firstSeq = 0
-  lastSeq = 0
-  count = 0
-  live = 0
-  bodyBytes = 0
-  #timeUs = 0
-  #subjects = new Uint32Array(8)
-  #heads = new Uint32Array(8 * headNumbers)
-  #bodies: Buffer = nothing
-
-  /** Does this message still belong in here? */
-  takes(seq: number, timeUs: number, bytes: number): boolean {
-    if (this.count === 0) return true
-    return (
-      this.count < entriesMax &&
-      this.bodyBytes + bytes <= bodyBytesMax &&
-      seq - this.firstSeq <= spanMax &&
-      timeUs >= this.#timeUs &&
-      timeUs - this.#timeUs <= timeSpanMax
-    )
-  }
-
-  /** `previous`: sequence of the one before it on its subject; 0: none, -1: unknown. */
-  add(
-    seq: number,
-    subject: number,
-    timeUs: number,
-    headers: Uint8Array,
-    payload: Uint8Array,
-    previous: number,
-  ): void {
-    const i = this.count
-    if (i === 0) {
-      this.firstSeq = seq
-      this.#timeUs = timeUs
-    }
-    const bytes = headers.length + payload.length
-    if (i === this.#subjects.length) this.#growHeads()
-    if (this.bodyBytes + bytes > this.#bodies.length) this.#growBodies(this.bodyBytes + bytes)
-    this.#bodies.set(headers, this.bodyBytes)
-    this.#bodies.set(payload, this.bodyBytes + headers.length)
-    this.bodyBytes += bytes
-    this.#subjects[i] = subject
-    const at = i * headNumbers
-    const back = previous < 0 || seq - previous > backUnknown ? backUnknown : seq - previous
-    this.#heads[at + shapeAt] = headers.length * 65536 + (seq - this.firstSeq)
-    this.#heads[at + timeAt] = timeUs - this.#timeUs
-    this.#heads[at + endAt] = this.bodyBytes
-    this.#heads[at + backAt] = previous === 0 ? 0 : back
-    this.lastSeq = seq
-    this.count = i + 1
-    this.live++
-  }
-
-  /** The message goes before it was ever written. */
-  drop(seq: number): void {
-    const block = this.block(0)
-    const i = block.indexOf(seq)
-    if (i < 0) return
-    block.markGone(i)
-    this.live = block.live
-  }
-
-  /** As a block; its bytes move when the draft grows. `base`: id of sequence 0 of its stream. */
-  block(base: number): Block {
-    return new Block({
-      id: base + this.firstSeq,
-      firstSeq: this.firstSeq,
-      lastSeq: this.lastSeq,
-      live: this.live,
-      timeUs: this.#timeUs,
-      subjects: this.#subjects.subarray(0, this.count),
-      heads: this.#heads.subarray(0, this.count * headNumbers),
-      bodies: this.#bodies.subarray(0, this.bodyBytes),
-    })
-  }
-
-  #growHeads(): void {
-    const size = Math.min(this.#subjects.length * 4, entriesMax)
-    const subjects = new Uint32Array(size)
-    subjects.set(this.#subjects)
-    const heads = new Uint32Array(size * headNumbers)
-    heads.set(this.#heads)
-    this.#subjects = subjects
-    this.#heads = heads
-  }
-
-  /** A single message, however long, gets just its size. */
-  #growBodies(bytes: number): void {
-    const size = this.count === 0 ? bytes : Math.max(bytes, Math.min(bytes * 4, bodyBytesMax))
-    const bodies = Buffer.allocUnsafeSlow(size)
-    this.#bodies.copy(bodies, 0, 0, this.bodyBytes)
-    this.#bodies = bodies
-  }
-}
-
-const nothing = Buffer.alloc(0)
-
-/** One message of a block as a block of its own. */
-export function single(block: Block, i: number): Block {
-  const draft = new Draft()
-  const start = block.start(i)
-  const payloadStart = start + block.headerBytes(i)
-  draft.add(
-    block.seq(i),
-    block.subject(i),
-    block.time(i),
-    block.bodies.subarray(start, payloadStart),
-    block.bodies.subarray(payloadStart, block.end(i)),
-    block.previous(i),
-  )
-  return draft.block(block.id - block.firstSeq)
 }
 
 /** Numbers of a blob as SQLite gave it; null when its length is not that of whole numbers. */

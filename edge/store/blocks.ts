@@ -1,10 +1,19 @@
 // The blocks of one database: read through a bounded cache, written, and changed in place.
 //
-// The cache holds what was written last, so that a consumer that keeps up reads no rows at all, and
-// what was read last. After a rollback nothing in it can be trusted: `forget`.
+// The cache holds what was read last; what was written is read back for the first who asks. After a rollback nothing in it can be trusted: `forget`.
 
-import { Block, bytesOf, headNumbers, numbersOf, shapeProblem, single } from './block.ts'
+import {
+  backAt,
+  Block,
+  bytesOf,
+  endAt,
+  headNumbers,
+  numbersOf,
+  shapeAt,
+  shapeProblem,
+} from './block.ts'
 import type { Db, Statement, Value } from './db.ts'
+import { compacted, Drafts } from './draft.ts'
 import { damaged } from './damage.ts'
 import { dataOf, idOf, seqOf, seqsMax } from './schema.ts'
 
@@ -22,7 +31,12 @@ export interface Outline {
 }
 
 export class Blocks {
+  /** For what waits to be written. */
+  readonly drafts = new Drafts()
   readonly #db: Db
+  /** The head of a single message, while it is written. */
+  readonly #head = new Uint32Array(headNumbers)
+  readonly #headBytes = bytesOf(this.#head)
   /** The least recently used first: a Map keeps the order of insertion. */
   readonly #cached = new Map<number, Block>()
   #cachedBytes = 0
@@ -95,6 +109,15 @@ export class Blocks {
     return row && blockOf([...row, null], this.#db)
   }
 
+  /** The block that begins with the sequence. */
+  at(data: number, seq: number): Block | undefined {
+    const id = idOf(data, seq)
+    const cached = this.#cached.get(id)
+    if (cached) return this.#used(cached)
+    const row = this.#byId.get(id)
+    return row && this.#read(row)
+  }
+
   /** The first block that begins after the sequence. */
   after(data: number, seq: number): Block | undefined {
     const row = this.#after.get(idOf(data, seq), idOf(data + 1, 0))
@@ -139,7 +162,10 @@ export class Blocks {
     return row ? seqOf(Number(row[0])) : 0
   }
 
-  /** `keyed`: in the index of subjects. A block of one message names its subject by itself. */
+  /**
+   * `keyed`: in the index of subjects. A block of one message names its subject by itself. Nothing
+   * is kept of it: its bytes are the writer's.
+   */
   insert(block: Block, keyed: boolean): void {
     const alone = block.count === 1
     this.#insert.run(
@@ -153,7 +179,26 @@ export class Blocks {
       bytesOf(block.heads),
       block.bodies,
     )
-    this.#keep(block)
+  }
+
+  /** One message of a block as a block of its own. */
+  insertSingly(block: Block, i: number, keyed: boolean): void {
+    const seq = block.seq(i)
+    const [start, end] = [block.start(i), block.end(i)]
+    this.#head[shapeAt] = block.headerBytes(i) * 65536
+    this.#head[endAt] = end - start
+    this.#head[backAt] = block.heads[i * headNumbers + backAt] as number
+    this.#insert.run(
+      block.id - block.firstSeq + seq,
+      seq,
+      1,
+      block.time(i),
+      keyed ? 1 : null,
+      block.subject(i),
+      null,
+      this.#headBytes,
+      block.bodies.subarray(start, end),
+    )
   }
 
   /** Takes messages out, `seqs` ascending; those to `erase` are overwritten too. */
@@ -219,7 +264,7 @@ export class Blocks {
   split(block: Block, fromSeq: number): void {
     this.delete(block)
     for (let i = 0; i < block.count; i++) {
-      if (!block.isGone(i) && block.seq(i) >= fromSeq) this.insert(single(block, i), true)
+      if (!block.isGone(i) && block.seq(i) >= fromSeq) this.insertSingly(block, i, true)
     }
   }
 
@@ -237,7 +282,7 @@ export class Blocks {
 
   #compact(block: Block): void {
     this.delete(block)
-    this.insert(block.compacted(), false)
+    this.insert(compacted(block), false)
   }
 
   #read(row: readonly Value[]): Block {

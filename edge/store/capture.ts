@@ -12,8 +12,9 @@ import { Batches } from './batch/batches.ts'
 import type { Inflight } from './batch/limits.ts'
 import type { AbandonReason } from './batch/parts.ts'
 import type { Intake } from './intake.ts'
+import { PubAck } from './pub-ack.ts'
 import { noOptions, publishOptions } from './publish-headers.ts'
-import type { Durable, Stream } from './shapes.ts'
+import type { Appended, Durable, Stream } from './shapes.ts'
 
 export interface CaptureParts {
   readonly stream: Stream
@@ -34,6 +35,7 @@ export class Capture implements LocalSink {
   readonly #intake: Intake
   /** `{"stream":"S1","seq":`. */
   readonly #ackPrefix: string
+  readonly #pubAck: PubAck
   readonly batches: Batches
 
   constructor(parts: CaptureParts) {
@@ -44,6 +46,7 @@ export class Capture implements LocalSink {
     const name = JSON.stringify(stream.config.name)
     const domainPart = domain === '' ? '' : `"domain":${JSON.stringify(domain)},`
     this.#ackPrefix = `{"stream":${name},${domainPart}"seq":`
+    this.#pubAck = new PubAck(stream.config.name, this.#ackPrefix)
     this.batches = new Batches({ ...parts, ackPrefix: this.#ackPrefix })
   }
 
@@ -63,15 +66,19 @@ export class Capture implements LocalSink {
       this.#acks.refuse(reply, message.receipt, config.name, appended.error)
       return
     }
-    const text =
-      appended.is === 'duplicate'
-        ? `${this.#ackPrefix}${appended.seq},"duplicate": true}`
-        : appended.value === undefined
-          ? `${this.#ackPrefix}${appended.seq}}`
-          : `${this.#ackPrefix}${appended.seq},"val":"${appended.value}"}`
-    if (config.storage === 'memory') this.#acks.now(reply, text)
-    else if (reply !== '' || message.receipt !== null) {
-      this.#acks.whenOnDisk(reply, message.receipt, config.name, text)
+    const waits = config.storage === 'file' && (reply !== '' || message.receipt !== null)
+    if (waits && appended.is === 'stored' && appended.value === undefined) {
+      this.#acks.stored(reply, message.receipt, this.#pubAck, appended.seq)
+      return
     }
+    const text = this.#text(appended)
+    if (config.storage === 'memory') this.#acks.now(reply, text)
+    else if (waits) this.#acks.whenOnDisk(reply, message.receipt, config.name, text)
+  }
+
+  #text(appended: Exclude<Appended, { is: 'refused' }>): string {
+    const head = `${this.#ackPrefix}${appended.seq}`
+    if (appended.is === 'duplicate') return `${head},"duplicate": true}`
+    return appended.value === undefined ? `${head}}` : `${head},"val":"${appended.value}"}`
   }
 }

@@ -1,8 +1,8 @@
 // From schema 1, a row a message, to blocks. Part of the one transaction that migrates.
 
-import { Draft, single } from './block.ts'
 import { Blocks } from './blocks.ts'
 import type { Db } from './db.ts'
+import { Draft } from './draft.ts'
 import { idOf, seqOf } from './schema.ts'
 
 const pageRows = 1024
@@ -24,13 +24,13 @@ function packStream(db: Db, blocks: Blocks, id: number, isSplit: boolean, keyed:
        ORDER BY id LIMIT ${pageRows}`,
   )
   const lastOf = new Map<number, number>()
-  let draft = new Draft()
+  const draft = new Draft()
   const write = (): void => {
     if (draft.count === 0) return
     const block = draft.block(idOf(id, 0))
-    draft = new Draft()
     if (!isSplit) blocks.insert(block, false)
-    for (let i = 0; isSplit && i < block.count; i++) blocks.insert(single(block, i), keyed)
+    for (let i = 0; isSplit && i < block.count; i++) blocks.insertSingly(block, i, keyed)
+    draft.clear()
   }
   for (let after = idOf(id, 0); ; ) {
     const rows = read.all(after, idOf(id + 1, 0))

@@ -68,8 +68,10 @@ export class Reader {
 
   /** Whatever stands in the database, on disk or not. */
   stored(seq: number): StoredMessage | undefined {
-    const { blocks, data } = this.#shelf
-    const block = blocks.holding(data, seq)
+    const { blocks, config, data } = this.#shelf
+    // Where a subject keeps few messages, nearly every block holds one.
+    const alone = config.max_msgs_per_subject > 0 ? blocks.at(data, seq) : undefined
+    const block = alone ?? blocks.holding(data, seq)
     const i = block ? block.indexOf(seq) : -1
     return block && i >= 0 && !block.isGone(i) ? this.#message(block, i) : undefined
   }

@@ -5,6 +5,7 @@ import type { Account } from '../../src/account/account.ts'
 import { messageOf } from '../../src/broker/post.ts'
 import { publish } from '../../src/broker/publish.ts'
 import type { Message, Origin } from '../../src/message.ts'
+import type { PubAck } from './pub-ack.ts'
 
 /** Who publishes what JetStream has to say. */
 export const jetstreamOrigin: Origin = {
@@ -44,6 +45,19 @@ export class Replies {
     message.bodyStart = start
     message.payloadStart = start
     message.payloadEnd = start + bytes
+    message.chunk = scratch
+    this.#publish(message, reply)
+  }
+
+  /** A message was stored under this sequence. */
+  sendStored(reply: string, ack: PubAck, seq: number): void {
+    ack.write(seq)
+    const message = this.#message
+    message.lineStart = ack.lineStart
+    message.bodyStart = ack.bodyStart
+    message.payloadStart = ack.bodyStart
+    message.payloadEnd = ack.bodyEnd
+    message.chunk = ack.chunk
     this.#publish(message, reply)
   }
 
@@ -55,6 +69,7 @@ export class Replies {
     message.bodyStart = 0
     message.payloadStart = bytes
     message.payloadEnd = bytes
+    message.chunk = this.#scratch
     this.#publish(message, reply)
   }
 
@@ -63,7 +78,6 @@ export class Replies {
   }
 
   #publish(message: Message, reply: string): void {
-    message.chunk = this.#scratch
     message.subject = reply
     message.target = reply
     message.match = null

@@ -33,7 +33,7 @@ export abstract class StreamReads implements Shelf {
     this.rows = parts.rows
     this.blocks = parts.blocks
     this.data = parts.data
-    this.waiting = new Waiting(parts.data)
+    this.waiting = new Waiting(parts.data, parts.blocks.drafts)
     this.reader = new Reader(this)
   }
 

@@ -10,9 +10,10 @@
 // Invariant 1 is kept by commit.ts; invariant 2 here: `readableSeq` moves in `synced`, once the
 // group is on disk, and nothing after it is ever read. `flush` keeps S1, S2, S5 of schema.ts.
 
-import { type Block, single } from './block.ts'
+import type { Block } from './block.ts'
 import type { Commit, Participant } from './commit.ts'
 import { Dedupe } from './dedupe.ts'
+import { compacted } from './draft.ts'
 import { insufficientStorage } from './errors.ts'
 import { closedFor, expectationFailure } from './expect.ts'
 import type { Held } from './held.ts'
@@ -290,14 +291,14 @@ export class StoreStream extends StreamReads implements Stream, Participant {
     for (const block of this.waiting.blocks()) {
       this.#uncounted += block.live
       if (isSplit) this.#writeSingly(block)
-      else this.blocks.insert(block.live < block.count ? block.compacted() : block, false)
+      else this.blocks.insert(block.live < block.count ? compacted(block) : block, false)
     }
     this.waiting.clear(this.lastSeq + 1, this.data)
   }
 
   #writeSingly(block: Block): void {
     for (let i = 0; i < block.count; i++) {
-      if (!block.isGone(i)) this.blocks.insert(single(block, i), this.keyed)
+      if (!block.isGone(i)) this.blocks.insertSingly(block, i, this.keyed)
     }
   }
 

@@ -1,13 +1,15 @@
 // The messages of a stream that wait for the next group: blocks in the making, in the order of
 // their sequences; a mirror's may have gaps.
 
-import { type Block, Draft } from './block.ts'
+import type { Block } from './block.ts'
+import type { Draft, Drafts } from './draft.ts'
 import { idOf } from './schema.ts'
 import type { SubjectEntry } from './subjects.ts'
 
 export class Waiting {
   /** The last one is still being filled. */
   #drafts: Draft[] = []
+  readonly #pool: Drafts
   /** Id of the stream's sequence 0. */
   #base: number
   /** Subjects of the messages in here: the blocks know their numbers only. */
@@ -18,8 +20,9 @@ export class Waiting {
   #count = 0
 
   /** `data`: the number that the blocks will have. */
-  constructor(data: number) {
+  constructor(data: number, pool: Drafts) {
     this.#base = idOf(data, 0)
+    this.#pool = pool
   }
 
   get fromSeq(): number {
@@ -41,7 +44,7 @@ export class Waiting {
     if (this.#count++ === 0) this.#from = seq
     let draft = this.#last
     if (draft === null || !draft.takes(seq, timeUs, headers.length + payload.length)) {
-      draft = new Draft()
+      draft = this.#pool.take()
       this.#last = draft
       this.#drafts.push(draft)
     }
@@ -100,6 +103,7 @@ export class Waiting {
 
   clear(nextSeq: number, data: number): void {
     this.#base = idOf(data, 0)
+    for (const draft of this.#drafts) this.#pool.give(draft)
     this.#drafts = []
     this.#last = null
     this.#count = 0

@@ -15,9 +15,10 @@ interface Node {
 }
 
 const matchesCachedMax = 4096
-/** Acks of so many consumers are matched without a look at the trie. */
-const ackMatchesMax = 1024
+/** Acks of so many consumers, inboxes of so many clients are matched without a look at the trie. */
+const sharedMatchesMax = 1024
 const ackStart = '$JS.ACK.'
+const inboxStart = '_INBOX.'
 
 const newNode = (): Node => ({ children: null, any: null, rest: null, plain: [], groups: null })
 
@@ -35,6 +36,10 @@ export class Sublist {
   /** The one that came last. */
   #lastAck: Match | null = null
   #lastAckPrefix = ''
+  /** By `_INBOX.<client>.`, where the last token makes no difference. */
+  readonly #inboxes = new Map<string, Match>()
+  #lastInbox: Match | null = null
+  #lastInboxPrefix = ''
 
   get cached(): number {
     return this.#cache.size
@@ -69,6 +74,10 @@ export class Sublist {
   match(subject: string): Match {
     this.lookups++
     if (subject.startsWith(ackStart)) return this.#matchAck(subject)
+    if (subject.startsWith(inboxStart)) {
+      const shared = this.#matchInbox(subject)
+      if (shared !== null) return shared
+    }
     const cached = this.#cache.get(subject)
     if (cached) {
       this.cacheHits++
@@ -98,11 +107,34 @@ export class Sublist {
     else {
       match = this.#collected(subject)
       if (!endsWithin(this.#root, subject.slice(0, end).split('.'), 0)) return match
-      if (this.#acks.size >= ackMatchesMax) this.#acks.clear()
+      if (this.#acks.size >= sharedMatchesMax) this.#acks.clear()
       this.#acks.set(prefix, match)
     }
     this.#lastAck = match
     this.#lastAckPrefix = prefix
+    return match
+  }
+
+  /** Each reply has a subject of its own, but most clients have one pattern for all of theirs. */
+  #matchInbox(subject: string): Match | null {
+    const end = subject.lastIndexOf('.')
+    if (end + 1 === this.#lastInboxPrefix.length && subject.startsWith(this.#lastInboxPrefix)) {
+      if (this.#lastInbox !== null) {
+        this.cacheHits++
+        return this.#lastInbox
+      }
+    }
+    const prefix = subject.slice(0, end + 1)
+    let match = this.#inboxes.get(prefix)
+    if (match) this.cacheHits++
+    else {
+      if (!anyLast(this.#root, subject.slice(0, end).split('.'), 0)) return null
+      match = this.#collected(subject)
+      if (this.#inboxes.size >= sharedMatchesMax) this.#inboxes.clear()
+      this.#inboxes.set(prefix, match)
+    }
+    this.#lastInbox = match
+    this.#lastInboxPrefix = prefix
     return match
   }
 
@@ -135,6 +167,8 @@ export class Sublist {
     if (this.#cache.size > 0) this.#cache.clear()
     if (this.#acks.size > 0) this.#acks.clear()
     this.#lastAck = null
+    if (this.#inboxes.size > 0) this.#inboxes.clear()
+    this.#lastInbox = null
   }
 }
 
@@ -209,6 +243,14 @@ function endsWithin(node: Node, tokens: string[], at: number): boolean {
   if (node.any && !endsWithin(node.any, tokens, at + 1)) return false
   const child = node.children?.get(tokens[at] as string)
   return child === undefined || endsWithin(child, tokens, at + 1)
+}
+
+/** Does no pattern that reaches these tokens name the one behind them? */
+function anyLast(node: Node, tokens: string[], at: number): boolean {
+  if (at === tokens.length) return node.children === null
+  if (node.any && !anyLast(node.any, tokens, at + 1)) return false
+  const child = node.children?.get(tokens[at] as string)
+  return child === undefined || anyLast(child, tokens, at + 1)
 }
 
 function take(node: Node, plain: Subscription[], groups: Map<string, Subscription[]>): void {

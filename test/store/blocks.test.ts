@@ -3,16 +3,9 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import * as assert from 'uvu/assert'
-import {
-  Block,
-  Draft,
-  bodyBytesMax,
-  bytesOf,
-  entriesMax,
-  shapeProblem,
-  single,
-} from '../../edge/store/block.ts'
+import { Block, bodyBytesMax, bytesOf, entriesMax, shapeProblem } from '../../edge/store/block.ts'
 import { Db } from '../../edge/store/db.ts'
+import { compacted, Draft, single } from '../../edge/store/draft.ts'
 import { fileName } from '../../edge/store/salvage.ts'
 import { idOf, prepareSchema } from '../../edge/store/schema.ts'
 import type { StoreStream } from '../../edge/store/stream.ts'
@@ -95,7 +88,7 @@ spec('block', it => {
     assert.is(block.live, 2)
     assert.is(shapeProblem(block), null)
     assert.is(block.liveBodyBytes(), 'HoneHthree'.length)
-    const smaller = block.compacted()
+    const smaller = compacted(block)
     assert.equal([smaller.count, smaller.seq(1), smaller.previous(1)], [2, 3, 1])
     assert.is(smaller.bodies.toString(), 'HoneHthree')
     assert.is(single(block, 2).bodies.toString(), 'Hthree')

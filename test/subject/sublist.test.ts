@@ -61,6 +61,36 @@ spec('sublist', it => {
     assert.is(found(ack('C', 7)).length, 2)
   })
 
+  it('matches all replies of an inbox at once, but for who listens to some of them', () => {
+    const [list] = listOf(
+      ['_INBOX.a.*'],
+      ['_INBOX.b.>'],
+      ['_INBOX.>'],
+      ['_INBOX.c.7'],
+      ['_INBOX.*.x.*'],
+    )
+    const found = (subject: string) =>
+      list
+        .match(subject)
+        .plain.map(s => s.subject)
+        .sort()
+    for (let n = 6; n <= 8; n++) {
+      assert.equal(found(`_INBOX.a.${n}`), ['_INBOX.>', '_INBOX.a.*'])
+      assert.equal(found(`_INBOX.b.${n}`), ['_INBOX.>', '_INBOX.b.>'])
+      assert.is(found(`_INBOX.c.${n}`).length, n === 7 ? 2 : 1)
+      assert.equal(found(`_INBOX.a.x.${n}`), ['_INBOX.*.x.*', '_INBOX.>'])
+      assert.equal(found(`_INBOX.b.${n}.${n}`), ['_INBOX.>', '_INBOX.b.>'])
+      assert.equal(found('_INBOX.a'), ['_INBOX.>'])
+    }
+    assert.is(list.match('_INBOX.a.1'), list.match('_INBOX.a.2'))
+    const one = newSubscription('_INBOX.a.9', sink)
+    list.insert(one)
+    assert.is(found('_INBOX.a.9').length, 3)
+    assert.is(found('_INBOX.a.8').length, 2)
+    list.remove(one)
+    assert.is(found('_INBOX.a.9').length, 2)
+  })
+
   it('joins the members of a queue group from several patterns', () => {
     const [list] = listOf(['a.b', 'q'], ['a.*', 'q'], ['a.>', 'r'], ['a.b'])
     const match = list.match('a.b')
