@@ -3,7 +3,8 @@
 // of each a second that is most of what they would cost (test/store/consumer-bench.ts and the
 // figures in the commit that made it).
 //
-//   hash[seq & mask …]  slot + 1, linear probing; 0 = free
+//   hash[home …]        slot + 1, linear probing; 0 = free. Sequences come in rows: their homes are
+//                       scattered, or a deletion would walk along the whole row
 //   slot                seq | consumerSeq | sentMs | deliveries | queued | prev | next
 //   oldest ⇄ … ⇄ newest  by their last delivery; free slots hang on `next` alone
 
@@ -25,6 +26,8 @@ export class Slots {
   #prev = new Int32Array(countMin)
   #hash = new Int32Array(countMin * 2)
   #mask = countMin * 2 - 1
+  /** 32 less the bits of `#mask`. */
+  #shift = Math.clz32(countMin * 2 - 1)
   #free = nil
   /** Slots from here on were never used. */
   #unused = 0
@@ -33,7 +36,7 @@ export class Slots {
   find(seq: number): number {
     const hash = this.#hash
     const mask = this.#mask
-    for (let at = seq & mask; ; at = (at + 1) & mask) {
+    for (let at = this.#home(seq); ; at = (at + 1) & mask) {
       const slot = (hash[at] as number) - 1
       if (slot < 0) return nil
       if (this.seqs[slot] === seq) return slot
@@ -85,6 +88,11 @@ export class Slots {
     else this.#hash.fill(0)
   }
 
+  /** Fibonacci hashing of the low 32 bits. */
+  #home(seq: number): number {
+    return Math.imul(seq, 0x9e3779b1) >>> this.#shift
+  }
+
   #append(slot: number): void {
     this.#prev[slot] = this.newest
     this.next[slot] = nil
@@ -105,7 +113,7 @@ export class Slots {
   #index(slot: number, seq: number): void {
     const hash = this.#hash
     const mask = this.#mask
-    let at = seq & mask
+    let at = this.#home(seq)
     while (hash[at] !== 0) at = (at + 1) & mask
     hash[at] = slot + 1
   }
@@ -114,10 +122,10 @@ export class Slots {
   #unindex(slot: number): void {
     const hash = this.#hash
     const mask = this.#mask
-    let hole = (this.seqs[slot] as number) & mask
+    let hole = this.#home(this.seqs[slot] as number)
     while (hash[hole] !== slot + 1) hole = (hole + 1) & mask
     for (let at = (hole + 1) & mask; hash[at] !== 0; at = (at + 1) & mask) {
-      const home = (this.seqs[(hash[at] as number) - 1] as number) & mask
+      const home = this.#home(this.seqs[(hash[at] as number) - 1] as number)
       // Its home lies behind the hole: it must stay where it is found.
       if (((at - home) & mask) < ((at - hole) & mask)) continue
       hash[hole] = hash[at] as number
@@ -143,6 +151,7 @@ export class Slots {
     this.#prev = grown(new Int32Array(length), this.#prev)
     this.#hash = new Int32Array(length * 2)
     this.#mask = length * 2 - 1
+    this.#shift = Math.clz32(this.#mask)
     for (let slot = this.oldest; slot !== nil; slot = this.next[slot] as number) {
       this.#index(slot, this.seqs[slot] as number)
     }
@@ -158,5 +167,6 @@ export class Slots {
     this.#prev = new Int32Array(length)
     this.#hash = new Int32Array(length * 2)
     this.#mask = length * 2 - 1
+    this.#shift = Math.clz32(this.#mask)
   }
 }
