@@ -107,19 +107,19 @@ spec('lives of mirrors and sources', it => {
         await create(target, into, { sources: [one] })
         await store(origin, `two.${domain}.a`, '1')
         await holds(target, into, 1)
-        // nats-server as the target leaves at the origin what the old consumer did not acknowledge.
-        if (domain === 'leaf') await holds(origin, 'TWO', 0)
         const [first] = await consumers(origin, 'TWO')
         assert.match(first ?? '', /^JS_SRC_\w{8}$/)
         await update(target, into, { sources: [one, two] })
         await store(origin, `two.${domain}.a`, '2')
         await store(origin, `two.${domain}.b`, '3')
         await holds(target, into, 3)
+        // As the target nats-server may leave at its origin what the old consumer brought last and
+        // did not acknowledge any more.
         await settled(async () => {
           const names = await consumers(origin, 'TWO')
           return names.length === 2 && !names.includes(first as string)
         })
-        await holds(origin, 'TWO', 0)
+        if (domain === 'hub') await holds(origin, 'TWO', 0)
         await call(target, `STREAM.DELETE.${into}`)
         await settled(async () => (await consumers(origin, 'TWO')).length === 0)
       }),
