@@ -72,6 +72,33 @@ spec('consumers of a sick store', it => {
     await bench.close()
   })
 
+  it('keep a pause and a reset whose group was rolled back', async () => {
+    const dir = scratch('consumers')
+    let bench = await new ConsumerBench(dir).start()
+    const stream = bench.stream('S', { subjects: ['s.>'] })
+    await bench.fill(stream, ['s.a', '1'], ['s.a', '2'], ['s.a', '3'])
+    await bench.create('S', 'c')
+    const got = await delivered(bench, 'c', 3)
+    bench.say(replyOf(got, 0))
+    await bench.pass(250)
+    await bench.onDisk()
+    const answers = bench.inbox('answer')
+    const restore = fill(bench, 'UPDATE consumer SET config')
+    await bench.api('CONSUMER.PAUSE.S.c', { pause_until: '2100-01-01T00:00:00Z' })
+    bench.say('$JS.API.CONSUMER.RESET.S.c', '', 'answer')
+    await bench.settle()
+    assert.ok(bench.store.commit.sick)
+    restore()
+    await recover(bench)
+    // Who was told that the reset failed finds it done: it was asked for.
+    for (const { payload } of answers.got) assert.match(payload, /error|"reset_seq":2/)
+    bench = await again(bench, dir)
+    const info = await bench.info('S', 'c')
+    assert.is(figures(info), '0/1 0/1 0 0 0 2')
+    assert.is((info as { paused?: boolean }).paused, true)
+    await bench.close()
+  })
+
   it('deleted meanwhile can be created again, and no second one comes back', async () => {
     const dir = scratch('consumers')
     let bench = await new ConsumerBench(dir).start()
