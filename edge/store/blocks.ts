@@ -50,6 +50,7 @@ export class Blocks {
   readonly #insert: Statement
   readonly #update: Statement
   readonly #delete: Statement
+  readonly #deleteAlone: Statement
   readonly #deleteBelow: Statement
   readonly #keyedFrom: Statement
   readonly #keyedBefore: Statement
@@ -72,6 +73,7 @@ export class Blocks {
     this.#insert = on('INSERT INTO block VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#update = on('UPDATE block SET live = ?, heads = ?, bodies = ? WHERE id = ?')
     this.#delete = on('DELETE FROM block WHERE id = ?')
+    this.#deleteAlone = on('DELETE FROM block WHERE id = ? AND last = ?')
     this.#deleteBelow = on('DELETE FROM block WHERE id >= ? AND id < ? AND last < ?')
     // `keyed = 1`, "INDEXED BY": the planner must not guess.
     const keyed = `SELECT id FROM block INDEXED BY block_keyed
@@ -206,10 +208,7 @@ export class Blocks {
     for (let from = 0; from < seqs.length; ) {
       const seq = seqs[from] as number
       const id = idOf(data, seq)
-      const place = this.#place.get(id, idOf(data, 0))
-      const isAlone = place !== undefined && place[0] === id && Number(place[2]) === seq
-      if (isAlone && !erase.has(seq)) {
-        this.#delete.run(id)
+      if (!erase.has(seq) && this.#deleteAlone.run(id, seq).changes > 0) {
         this.#drop(id)
         from++
         continue

@@ -93,6 +93,8 @@ export class Commit implements Durable, TurnJob {
     this.#options = options
     this.#db = options.db
     this.#wal = new WalGauge(options.db, options.walBytesMax)
+    // Nobody else locks a database in memory.
+    if (options.db.file !== '') options.db.onRead = () => options.turn.add(this)
   }
 
   /** Why nothing can be written just now; null when all is well. */
@@ -180,6 +182,7 @@ export class Commit implements Durable, TurnJob {
     if (this.#state.is === 'closed') this.#callBack([], this.#takeWaiting(), new Error('closed'))
     else if (this.#sick) this.#refuse(this.#sick)
     else if (this.#state.is === 'idle') this.#commit()
+    this.#db.endRead()
   }
 
   /** Commits and syncs what gathered, then resolves. Idempotent. */

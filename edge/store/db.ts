@@ -60,6 +60,7 @@ export class Db {
   #walFd = -1
   #walBytes = 0
   #restartsSynced = false
+  #isReading = false
   readonly #statements = new Map<string, Statement>()
 
   /**
@@ -111,8 +112,36 @@ export class Db {
     return this.#raw
   }
 
+  /** Is a group open? One that was begun for reading alone does not count. */
   get inTransaction(): boolean {
-    return this.#raw?.inTransaction ?? false
+    return !this.#isReading && (this.#raw?.inTransaction ?? false)
+  }
+
+  /**
+   * SQLite takes and drops a lock, by system calls, for every read outside a transaction: 6 of the
+   * 8 µs that a message costs. So the first read of a turn begins one, `onRead` says so, and the
+   * end of the turn ends it.
+   */
+  onRead: (() => void) | null = null
+
+  /** A read comes. */
+  beginRead(): void {
+    if (this.#isReading || this.onRead === null || this.#db.inTransaction) return
+    this.#begin.run()
+    this.#isReading = true
+    this.onRead()
+  }
+
+  /** The turn is over. Idempotent; what is open for writing stays open. */
+  endRead(): void {
+    if (!this.#isReading) return
+    this.#isReading = false
+    try {
+      if (this.#raw?.inTransaction) this.#commit.run()
+    } catch {
+      // A damaged page makes it fail as well; whoever read that page was told.
+      if (this.#raw?.inTransaction) this.rollback()
+    }
   }
 
   /** From here on commits only append to the WAL; takes the descriptors commit.ts syncs. */
@@ -130,12 +159,22 @@ export class Db {
     this.#db.exec(sql)
   }
 
+  /** What was begun for reading goes on for writing. */
   begin(): void {
-    this.prepare('BEGIN').run()
+    if (!this.#isReading) this.#begin.run()
+    this.#isReading = false
   }
 
   commit(): void {
-    this.prepare('COMMIT').run()
+    this.#commit.run()
+  }
+
+  get #begin(): Statement {
+    return this.prepare('BEGIN')
+  }
+
+  get #commit(): Statement {
+    return this.prepare('COMMIT')
   }
 
   rollback(): void {
@@ -168,11 +207,16 @@ export class Db {
   /** Bytes of the WAL in use, its file may be longer; within a transaction those before it. */
   walBytes(): number {
     if (this.#walFd >= 0 && !this.inTransaction) {
-      // NOOP only looks: (busy, frames in the WAL, frames copied).
-      const frames = this.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.[1]
-      this.#walBytes = Number(frames ?? 0) * (pageBytes + frameHeaderBytes)
+      this.#walBytes = this.#walFrames() * (pageBytes + frameHeaderBytes)
     }
     return this.#walBytes
+  }
+
+  #walFrames(): number {
+    this.endRead()
+    // NOOP only looks: (busy, frames in the WAL, frames copied).
+    const [row] = this.#db.pragma('wal_checkpoint(NOOP)') as { log: number }[]
+    return row?.log ?? 0
   }
 
   fileBytes(): number {
@@ -265,7 +309,7 @@ export class Db {
 
   /** The same for the pages of the database file that the WAL's frames name. */
   rewriteFile(): void {
-    const frames = Number(this.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.[1] ?? 0)
+    const frames = this.#walFrames()
     const header = Buffer.alloc(frameHeaderBytes)
     const page = Buffer.alloc(pageBytes)
     for (let frame = 0; frame < frames; frame++) {
@@ -283,6 +327,7 @@ export class Db {
    * wait for it on the loop, unlike writes, for whom another process's lock is short.
    */
   checkpoint(mode: 'PASSIVE' | 'RESTART'): Checkpointed {
+    this.endRead()
     const db = this.#db
     let rows: { busy: number; log: number; checkpointed: number }[]
     if (mode === 'RESTART') db.pragma('busy_timeout=0')
@@ -347,6 +392,7 @@ class Watched implements Statement {
   }
 
   get(...values: Value[]): readonly Value[] | undefined {
+    this.#db.beginRead()
     try {
       return this.#raw.get(...values)
     } catch (error) {
@@ -355,6 +401,7 @@ class Watched implements Statement {
   }
 
   all(...values: Value[]): readonly (readonly Value[])[] {
+    this.#db.beginRead()
     try {
       return this.#raw.all(...values)
     } catch (error) {

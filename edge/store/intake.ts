@@ -48,7 +48,9 @@ export class Intake {
   /** With the subject that it is stored under. */
   transformed(message: NewMessage): NewMessage {
     const subject = this.#subjectOf(message.subject)
-    return subject === message.subject ? message : { ...message, subject }
+    return subject === message.subject
+      ? message
+      : { subject, headers: message.headers, payload: message.payload }
   }
 
   /** Takes what is transformed and counted already. */

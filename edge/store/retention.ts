@@ -112,7 +112,13 @@ function enforceSubjectLimit(stream: StoreStream, subject: string, limit: number
   while (entry && entry.count > limit) {
     const seq = stream.firstSeqOf(entry)
     if (seq === 0) return
-    dropOne(stream, seq)
+    const { firstBytes } = entry
+    if (seq !== entry.firstHint || firstBytes === 0) dropOne(stream, seq)
+    else {
+      // A value that is replaced: nothing needs to be read.
+      stream.drop(seq, { subject: entry, bytes: firstBytes, previous: 0 })
+      stream.tellRemoved(seq)
+    }
   }
 }
 

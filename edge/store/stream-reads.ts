@@ -142,8 +142,7 @@ export abstract class StreamReads implements Shelf {
   /** Lowest sequence on a subject, readable or not; 0 when there is none. */
   firstSeqOf(entry: SubjectEntry): number {
     const from = Math.max(entry.firstHint, this.firstSeq)
-    const hinted = entry.firstHint === from ? this.meta(from) : undefined
-    if (hinted?.subject.id === entry.id) return from
+    if (entry.firstHint === from && entry.firstBytes > 0) return from
     const stored = this.reader.firstOf(
       entry,
       from,

@@ -203,6 +203,11 @@ export class StoreStream extends StreamReads implements Stream, Participant {
     if (seq >= subject.last) {
       const isKnown = subject.count > 0 && previous > 0 && this.meta(previous) !== undefined
       subject.last = isKnown ? previous : 0
+      subject.lastBytes = 0
+    }
+    if (seq === subject.firstHint) keepHint(subject, seq + 1, 0)
+    if (subject.count === 1 && subject.last > 0) {
+      keepHint(subject, subject.last, subject.lastBytes)
     }
     this.interned.changed(subject)
     if (seq === this.firstSeq) this.#advanceFirst(seq + 1)
@@ -367,18 +372,22 @@ export class StoreStream extends StreamReads implements Stream, Participant {
     headerBytes: number,
     payloadBytes: number,
   ): void {
+    const bytes = this.size(subject.nameBytes, headerBytes, payloadBytes)
     if (subject.count === 0) this.subjectCount++
-    if (subject.count === 0) subject.firstHint = seq
-    else if (subject.count === 1 && subject.last > 0) subject.firstHint = subject.last
+    if (subject.count === 0) keepHint(subject, seq, bytes)
+    else if (subject.count === 1 && subject.last > 0) {
+      keepHint(subject, subject.last, subject.lastBytes)
+    }
     subject.count++
     subject.last = seq
+    subject.lastBytes = bytes
     this.interned.changed(subject)
     if (this.messages === 0) {
       this.firstSeq = seq
       this.#firstTime = { seq, timeUs }
     }
     this.messages++
-    this.#weigh(this.bytes + this.size(subject.nameBytes, headerBytes, payloadBytes))
+    this.#weigh(this.bytes + bytes)
     this.#lastTimeUs = timeUs
   }
 
@@ -450,4 +459,9 @@ export class StoreStream extends StreamReads implements Stream, Participant {
     this.#held.add(this.config.storage, bytes - this.bytes)
     this.bytes = bytes
   }
+}
+
+function keepHint(subject: SubjectEntry, seq: number, bytes: number): void {
+  subject.firstHint = seq
+  subject.firstBytes = bytes
 }

@@ -17,6 +17,10 @@ export interface SubjectEntry {
   last: number
   /** No sequence on this subject is below; a hint for finding the oldest one. */
   firstHint: number
+  /** Bytes of the message at `firstHint`, which is then the oldest one for certain; 0: unknown. */
+  firstBytes: number
+  /** Bytes of the last one; 0: unknown. */
+  lastBytes: number
   /** The table has no row of it yet. */
   fresh: boolean
   dirty: boolean
@@ -193,7 +197,8 @@ function entryOf(
   fresh: boolean,
 ): SubjectEntry {
   const nameBytes = Buffer.byteLength(name)
-  return { id, name, nameBytes, count, last, firstHint: 0, fresh, dirty: false }
+  const hints = { firstHint: 0, firstBytes: 0, lastBytes: 0 }
+  return { id, name, nameBytes, count, last, ...hints, fresh, dirty: false }
 }
 
 function matchesAny(patterns: readonly string[], subject: string): boolean {

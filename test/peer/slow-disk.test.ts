@@ -67,7 +67,7 @@ spec('slow disk', it => {
       const talk = await streamOn(edge)
       for (let i = 1; i <= 3; i++) {
         talk.send('PUB s.1 in.ack 5\r\nhello\r\n')
-        await talk.expect(`MSG in.ack 1 23\r\n{"stream":"S", "seq":${i}}\r\n`)
+        await talk.expect(`MSG in.ack 1 22\r\n{"stream":"S","seq":${i}}\r\n`)
       }
       const consumer = '{"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit"}}'
       await answered(talk, '$JS.API.CONSUMER.DURABLE.CREATE.S.c', consumer)

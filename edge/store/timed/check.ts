@@ -118,7 +118,9 @@ export function prepared(
   if (holdsSchedule(options) && options.rollup === undefined) {
     headers = withHeader(headers, 'Nats-Rollup', 'sub')
   }
-  return headers === message.headers ? message : { ...message, headers }
+  return headers === message.headers
+    ? message
+    : { subject: message.subject, headers, payload: message.payload }
 }
 
 function holdsSchedule(options: AppendOptions): boolean {
