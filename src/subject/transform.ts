@@ -82,6 +82,12 @@ export function isDestination(text: string): boolean {
   )
 }
 
+/** Does the token look like a function that is none of nats-server's? */
+export function unknownFunctionFault(token: string): string | null {
+  const isUnknown = isFunction(token) && functionOf(token) === null
+  return isUnknown ? `invalid mapping destination: ${unknownFunction} in ${token}` : null
+}
+
 interface Shape {
   readonly tokens: readonly string[]
   /** Positions of the `*`. */

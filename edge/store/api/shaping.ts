@@ -2,7 +2,12 @@
 // the republishing of what was stored. Texts and defaults are nats-server 2.15's.
 
 import { isPattern, overlaps } from '../../../src/subject/subject.ts'
-import { newTransform, reachOf, type SubjectTransform } from '../../../src/subject/transform.ts'
+import {
+  newTransform,
+  reachOf,
+  type SubjectTransform,
+  unknownFunctionFault,
+} from '../../../src/subject/transform.ts'
 import {
   pedanticMode,
   streamInvalidConfig,
@@ -51,6 +56,8 @@ export function destinationFault({ src, dest }: SubjectTransformConfig): string 
   for (const token of dest.split('.')) {
     if (token === '') return invalid
     if (isEnd) return `${invalid} in ${token}`
+    const unknown = unknownFunctionFault(token)
+    if (unknown !== null) return unknown
     if (token === '>') isEnd = true
     else if (!/^\{\{.+\}\}$/.test(token) && /[\t\n\f\r ]/.test(token)) return invalid
   }
