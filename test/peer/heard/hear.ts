@@ -1,0 +1,156 @@
+// Rows that each let something be heard: a status, a header. They are told to nats-server and to
+// us; the first line that has it must be the same (reference 6.5, 6.6).
+
+import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node'
+import * as assert from 'uvu/assert'
+import type { It } from '../../support/spec.ts'
+import { ask, blot, type Say } from '../jetstream-talk.ts'
+
+/** Published without waiting; answers go to the inbox that is listened to. */
+interface Post {
+  readonly post: Say
+}
+
+/** A `Nats-Pin-Id` that was heard stands for `$PIN`; a reply that was heard, for `$REPLY`. */
+export type Step = Say | Post
+
+export type Row = readonly [heard: string, ...steps: readonly Step[]]
+
+export interface Both {
+  readonly theirs: NatsConnection
+  readonly ours: NatsConnection
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+export const api = '$JS.API.'
+export const ms = 1_000_000
+const inbox = '_H'
+/** Consumers push to `deliver.x`, republished comes `deliver.x.a`. */
+export const deliveries = 'deliver'
+const heardMsMax = 4000
+
+/** Stream X on `x.>` with direct gets. */
+export const stream = (config: Fields = {}, name = 'X'): Say => {
+  const subjects = config.sources ? {} : { subjects: [`${name.toLowerCase()}.>`] }
+  return [`${api}STREAM.CREATE.${name}`, { name, allow_direct: true, ...subjects, ...config }]
+}
+
+export const consumer = (config: Fields = {}): Say => [
+  `${api}CONSUMER.CREATE.X.c`,
+  { stream_name: 'X', config: { name: 'c', ack_policy: 'explicit', ...config } },
+]
+
+export const push = (config: Fields = {}): Say =>
+  consumer({ deliver_subject: `${deliveries}.x`, ...config })
+
+export const store = (fields: Readonly<Record<string, string>> = {}, body = 'body'): Say => [
+  'x.a',
+  body,
+  fields,
+]
+
+export const pull = (body: Fields = {}, fields: Readonly<Record<string, string>> = {}): Post => ({
+  post: [`${api}CONSUMER.MSG.NEXT.X.c`, body, fields],
+})
+
+/** What is last on `x.a`, as it is stored. */
+export const last: Say = [`${api}DIRECT.GET.X.x.a`]
+export const direct = (body: Fields | string): Post => ({ post: [`${api}DIRECT.GET.X`, body] })
+
+/** A case for each row; the streams of one are gone before the next. */
+export function hear(it: It, rows: readonly Row[], both: Both): void {
+  for (const [text, ...steps] of rows) {
+    it(text, async () => {
+      const [theirs, ours] = await Promise.all([
+        new Ear(both.theirs, text).listen(steps),
+        new Ear(both.ours, text).listen(steps),
+      ])
+      assert.ok(theirs.includes(text), `nats-server: ${theirs}`)
+      assert.is(ours, theirs)
+    })
+  }
+}
+
+class Ear {
+  readonly #nc: NatsConnection
+  readonly #text: string
+  readonly #lines: string[] = []
+  #pin = ''
+  #reply = ''
+  #found: ((line: string) => void) | null = null
+
+  constructor(nc: NatsConnection, text: string) {
+    this.#nc = nc
+    this.#text = text
+  }
+
+  /** The first line with the text; all lines when none has it. */
+  async listen(steps: readonly Step[]): Promise<string> {
+    await clear(this.#nc)
+    const found = new Promise<string>(resolve => {
+      this.#found = resolve
+    })
+    const subscriptions = [inbox, `${deliveries}.x`, `${deliveries}.x.a`].map(subject =>
+      this.#nc.subscribe(subject, { callback: (_, message) => this.#heard(message) }),
+    )
+    await this.#nc.flush()
+    for (const step of steps) await this.#take(step)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<string>(resolve => {
+      timer = setTimeout(() => resolve(this.#lines.join('\n')), heardMsMax)
+    })
+    const line = await Promise.race([found, late])
+    clearTimeout(timer)
+    for (const subscription of subscriptions) subscription.unsubscribe()
+    return line
+  }
+
+  async #take(step: Step): Promise<void> {
+    if (!('post' in step)) return this.#note(await ask(this.#nc, this.#filled(step)))
+    const [subject, body, fields = {}] = this.#filled(step.post)
+    const sent = headers()
+    for (const [name, value] of Object.entries(fields)) sent.append(name, value)
+    const hasFields = Object.keys(fields).length > 0
+    this.#nc.publish(subject, typeof body === 'string' ? body : JSON.stringify(body), {
+      reply: inbox,
+      ...(hasFields && { headers: sent }),
+    })
+    await this.#nc.flush()
+    // What is delivered at once is heard now: what follows may refer to it.
+    await ask(this.#nc, [`${api}INFO`])
+  }
+
+  #filled([subject, body = '', fields = {}]: Say): Say {
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    return [subject.replace('$REPLY', this.#reply), text.replace('$PIN', this.#pin), fields]
+  }
+
+  #heard(message: Msg): void {
+    const { headers: head, reply = '' } = message
+    const lines = head ? [`${head.code || ''} ${head.description}`.trim()] : []
+    for (const name of head?.keys() ?? []) {
+      const value = head?.get(name) ?? ''
+      if (name === 'Nats-Pin-Id') this.#pin = value
+      lines.push(`${name}: ${value}`)
+    }
+    this.#reply = reply
+    this.#note(blot(`${message.subject} ${lines.join('; ')}|${message.string()}`))
+  }
+
+  #note(line: string): void {
+    const plain = line
+      .replace(/(Nats-Pin-Id: |Nats-Stream-Identity: )[^;|]+/g, '$1<id>')
+      .replace(/(Nats-Stream-Source: O 1 > > o.a )\w+/g, '$1<id>')
+      .replace(/(\$JS\.FC\.X\.c\.)\w+/g, '$1<id>')
+    this.#lines.push(plain)
+    if (plain.includes(this.#text)) this.#found?.(plain)
+  }
+}
+
+async function clear(nc: NatsConnection): Promise<void> {
+  const names = await nc.request(`${api}STREAM.NAMES`, '', { timeout: heardMsMax })
+  for (const name of names.json<{ streams: string[] | null }>().streams ?? []) {
+    await nc.request(`${api}STREAM.DELETE.${name}`, '', { timeout: heardMsMax })
+  }
+}

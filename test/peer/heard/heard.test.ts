@@ -1,0 +1,15 @@
+// Every status and every header that a client of a single server meets, beside nats-server 2.15.
+
+import { pairFor } from '../../support/pair.ts'
+import { spec } from '../../support/spec.ts'
+import { deliveryRows, publishRows, scheduleRows } from './header-rows.ts'
+import { hear } from './hear.ts'
+import { directRows, pullRows, pushRows } from './status-rows.ts'
+
+spec('statuses beside nats-server 2.15', (it, hooks) => {
+  hear(it, [...pullRows, ...pushRows, ...directRows], pairFor(hooks))
+})
+
+spec('headers beside nats-server 2.15', (it, hooks) => {
+  hear(it, [...publishRows, ...scheduleRows, ...deliveryRows], pairFor(hooks))
+})
