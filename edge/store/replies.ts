@@ -6,6 +6,7 @@ import { messageOf } from '../../src/broker/post.ts'
 import { publish } from '../../src/broker/publish.ts'
 import type { Message, Origin } from '../../src/message.ts'
 import type { PubAck } from './pub-ack.ts'
+import type { StoredMessage } from './shapes.ts'
 
 /** Who publishes what JetStream has to say. */
 export const jetstreamOrigin: Origin = {
@@ -18,7 +19,7 @@ export const jetstreamOrigin: Origin = {
 /** Room for `<size>\r\n` before the answer. */
 const sizeBytesMax = 12
 /** Answers name a stream and a domain, both bounded; longer texts take the slow way. */
-const answerBytesMax = 1024
+const answerBytesMax = 4096
 
 export class Replies {
   readonly #account: Account
@@ -59,6 +60,24 @@ export class Replies {
     message.payloadEnd = ack.bodyEnd
     message.chunk = ack.chunk
     this.#publish(message, reply)
+  }
+
+  /** A header block and a stored payload; false when they are too long for the scratch. */
+  sendBlock(reply: string, block: string, { chunk, payloadStart, end }: StoredMessage): boolean {
+    const scratch = this.#scratch
+    const payloadBytes = end - payloadStart
+    // Three bytes a character at most.
+    if (3 * block.length + payloadBytes > scratch.length) return false
+    const bytes = scratch.write(block, 0)
+    chunk.copy(scratch, bytes, payloadStart, end)
+    const message = this.#message
+    message.lineStart = -1
+    message.bodyStart = 0
+    message.payloadStart = bytes
+    message.payloadEnd = bytes + payloadBytes
+    message.chunk = scratch
+    this.#publish(message, reply)
+    return true
   }
 
   /** A header block alone: `NATS/1.0 404 Message Not Found\r\n\r\n`. */

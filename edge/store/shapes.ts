@@ -207,6 +207,8 @@ export interface Stream {
   outlet: Outlet | null
   /** The last sequence that may be delivered. */
   readonly readableSeq: number
+  /** Calls back once everything appended so far is readable, or has been taken back. */
+  onReadable(done: () => void): void
   append(message: NewMessage, options: AppendOptions): Appended
   /** Spends the sequences up to `seq` without messages. */
   skipTo(seq: number): void

@@ -52,6 +52,10 @@ export abstract class StreamReads implements Shelf {
   }
 
   last(filter: string): StoredMessage | undefined {
+    if (!hasWildcard(filter)) {
+      const entry = this.interned.find(filter)
+      return entry && this.reader.get(this.reader.lastOf(entry, this.readableSeq))
+    }
     return this.reader.last(this.reader.filter([filter]))
   }
 

@@ -38,7 +38,7 @@ import { endSchedule, prepared, rollupOf, ttlFailure } from './timed/check.ts'
 import type { Timed } from './timed/timed.ts'
 
 const uncountedMax = 8192
-const removedMax = 512
+const removedMax = 2048
 /** Memory a waiting message takes beside its bytes, about. */
 const rowBytes = 40
 
@@ -139,6 +139,10 @@ export class StoreStream extends StreamReads implements Stream, Participant {
     if (options.schedule !== undefined) endSchedule(this, options)
     enforceLimits(this, message.subject)
     return { is: 'stored', seq }
+  }
+
+  onReadable(done: () => void): void {
+    this.commit.onDisk(() => done())
   }
 
   /** Spends the sequences up to `seq`: a mirror's origin has no messages there. */

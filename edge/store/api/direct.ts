@@ -5,12 +5,12 @@ import type { Clock } from '../../../src/base/clock.ts'
 import { headersOf, newSubscription, payloadOf, post } from '../../../src/broker/post.ts'
 import type { LocalSink, Message, Subscription } from '../../../src/message.ts'
 import { jetstreamOrigin, type Replies } from '../replies.ts'
-import type { Stream } from '../shapes.ts'
+import type { StoredMessage, Stream } from '../shapes.ts'
 import { DirectBatches } from './direct-batch.ts'
-import { directHeaders } from './direct-headers.ts'
+import { directHeaders, directLines } from './direct-headers.ts'
 import { type DirectRequest, directRequest, subjectRequest } from './direct-request.ts'
 import { demandsMore } from './level.ts'
-import { chosen } from './messages.ts'
+import { chosen, isOnItsWay } from './messages.ts'
 import type { JetStreamAccount } from './request.ts'
 
 const prefix = '$JS.API.DIRECT.GET.'
@@ -58,12 +58,37 @@ export class DirectGet implements LocalSink {
   }
 
   deliver(message: Message, subscription: Subscription): void {
-    if (message.reply === '') return
+    const { reply } = message
+    if (reply === '') return
+    // What clients of key-value buckets ask: the last message of a subject, and nothing more.
+    if (subscription === this.#bySubject && message.bodyStart === message.payloadEnd) {
+      this.#last(message.target.slice(this.#subjectFrom), reply)
+      return
+    }
     const request = this.#read(message, subscription)
-    if (typeof request === 'string') this.#replies.sendStatus(message.reply, request)
-    else if (request.batch !== 0 || request.multiLast.length > 0) {
-      this.#batches.start(request, message.reply)
-    } else this.#one(request, message.reply)
+    if (typeof request === 'string') this.#replies.sendStatus(reply, request)
+    else this.#answer(request, reply)
+  }
+
+  #last(subject: string, reply: string): void {
+    const stream = this.#stream
+    if (isOnItsWay(stream, subject)) {
+      stream.onReadable(() => this.#send(stream.last(subject), reply, true))
+    } else this.#send(stream.last(subject), reply, true)
+  }
+
+  #answer(request: DirectRequest, reply: string): void {
+    const { lastBySubject, multiLast } = request
+    const last = multiLast.length > 0 ? '>' : lastBySubject
+    if (last !== '' && isOnItsWay(this.#stream, last)) {
+      this.#stream.onReadable(() => this.#now(request, reply))
+    } else this.#now(request, reply)
+  }
+
+  #now(request: DirectRequest, reply: string): void {
+    const { batch, multiLast } = request
+    if (batch !== 0 || multiLast.length > 0) this.#batches.start(request, reply)
+    else this.#one(request, reply)
   }
 
   #read(message: Message, subscription: Subscription): DirectRequest | string {
@@ -75,14 +100,21 @@ export class DirectGet implements LocalSink {
 
   #one({ seq, startUs, ...request }: DirectRequest, reply: string): void {
     const from = startUs === null ? seq : this.#stream.seqAt(startUs)
-    const found = chosen(this.#stream, { ...request, seq: from })
+    this.#send(chosen(this.#stream, { ...request, seq: from }), reply, !request.noHeaders)
+  }
+
+  #send(found: StoredMessage | undefined, reply: string, hasHeaders: boolean): void {
     if (!found) {
       this.#replies.sendStatus(reply, '404 Message Not Found')
       return
     }
+    if (hasHeaders && found.start === found.payloadStart) {
+      const block = `NATS/1.0\r\n${directLines(this.#stream.config.name, found)}`
+      if (this.#replies.sendBlock(reply, block, found)) return
+    }
     post(this.#jetstream.account, jetstreamOrigin, {
       subject: reply,
-      ...(!request.noHeaders && { headers: directHeaders(this.#stream.config.name, found) }),
+      ...(hasHeaders && { headers: directHeaders(this.#stream.config.name, found) }),
       payload: found.payload,
     })
   }

@@ -1,5 +1,6 @@
 // STREAM.MSG.GET and STREAM.MSG.DELETE, and the choice of a message they share with direct get.
 
+import { hasWildcard } from '../../../src/subject/subject.ts'
 import {
   badRequest,
   messageDeleteFailed,
@@ -51,13 +52,22 @@ function isContradiction(choice: MessageChoice, hasStart: boolean): boolean {
   return !hasStart && seq === 0 && nextBySubject === ''
 }
 
+/**
+ * Where the last message on a subject is still on its way to the disk, the one before may be gone
+ * already: who asks for the last one waits for the disk, instead of hearing that there is none.
+ */
+export function isOnItsWay(stream: Stream, filter: string): boolean {
+  const lastSeq = hasWildcard(filter) ? stream.state().lastSeq : stream.lastSeqOf(filter)
+  return lastSeq > stream.readableSeq
+}
+
 export function chosen(stream: Stream, choice: MessageChoice): StoredMessage | undefined {
   const { seq, lastBySubject, nextBySubject } = choice
   if (nextBySubject !== '') return stream.next([nextBySubject], Math.max(1, seq))
   return lastBySubject !== '' ? stream.last(lastBySubject) : stream.get(seq)
 }
 
-function getMessage(request: ApiRequest): ApiAnswer {
+function getMessage(request: ApiRequest): ApiAnswer | Promise<ApiAnswer> {
   const { jetstream, names, body } = request
   if (isEmptyRequest(body)) return badRequest
   const fields = readRequest(request, messageGetRequest)
@@ -70,9 +80,13 @@ function getMessage(request: ApiRequest): ApiAnswer {
   const stream = jetstream.stream(names[0] as string)
   if (!stream) return jetstream.missing(names[0] as string)
   const seq = start === '' ? choice.seq : stream.seqAt(timeOf(start) ?? 0)
-  const message = chosen(stream, { ...choice, seq })
-  if (!message) return noMessageFound
-  return { message: messageFields(message, read.flag('no_hdr')) }
+  const isBare = read.flag('no_hdr')
+  const answer = (): ApiAnswer => {
+    const message = chosen(stream, { ...choice, seq })
+    return message ? { message: messageFields(message, isBare) } : noMessageFound
+  }
+  if (choice.lastBySubject === '' || !isOnItsWay(stream, choice.lastBySubject)) return answer()
+  return new Promise(resolve => stream.onReadable(() => resolve(answer())))
 }
 
 function messageFields(message: StoredMessage, isBare: boolean): Fields {

@@ -20,13 +20,24 @@ function escapeCharacter(character: string): string {
 export function timeText(timeUs: number): string {
   if (timeUs === 0) return '0001-01-01T00:00:00Z'
   const seconds = Math.floor(timeUs / 1_000_000)
-  const whole = new Date(seconds * 1000).toISOString().slice(0, 19)
+  const whole = wholeText(seconds)
   const micros = timeUs - seconds * 1_000_000
   if (micros === 0) return `${whole}Z`
   let end = 6
   const digits = String(micros).padStart(6, '0')
   while (digits.charCodeAt(end - 1) === 0x30) end--
   return `${whole}.${digits.slice(0, end)}Z`
+}
+
+/** Many messages share a second. */
+let lastSeconds = Number.NaN
+let lastWhole = ''
+
+function wholeText(seconds: number): string {
+  if (seconds === lastSeconds) return lastWhole
+  lastSeconds = seconds
+  lastWhole = new Date(seconds * 1000).toISOString().slice(0, 19)
+  return lastWhole
 }
 
 /** Microseconds of an RFC 3339 time, null when it is none. */
