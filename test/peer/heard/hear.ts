@@ -14,7 +14,13 @@ interface Post {
 /** A `Nats-Pin-Id` that was heard stands for `$PIN`; a reply that was heard, for `$REPLY`. */
 export type Step = Say | Post
 
-export type Row = readonly [heard: string, ...steps: readonly Step[]]
+/** What must be heard; with a title where that is not one. */
+export type Row = readonly [heard: string | Titled, ...steps: readonly Step[]]
+
+export interface Titled {
+  readonly title: string
+  readonly text: string
+}
 
 export interface Both {
   readonly theirs: NatsConnection
@@ -29,6 +35,7 @@ const inbox = '_H'
 /** Consumers push to `deliver.x`, republished comes `deliver.x.a`. */
 export const deliveries = 'deliver'
 const heardMsMax = 4000
+const events = '$JS.EVENT.'
 
 /** Stream X on `x.>` with direct gets. */
 export const stream = (config: Fields = {}, name = 'X'): Say => {
@@ -60,8 +67,9 @@ export const direct = (body: Fields | string): Post => ({ post: [`${api}DIRECT.G
 
 /** A case for each row; the streams of one are gone before the next. */
 export function hear(it: It, rows: readonly Row[], both: Both): void {
-  for (const [text, ...steps] of rows) {
-    it(text, async () => {
+  for (const [heard, ...steps] of rows) {
+    const { title, text } = typeof heard === 'string' ? { title: heard, text: heard } : heard
+    it(title, async () => {
       const [theirs, ours] = await Promise.all([
         new Ear(both.theirs, text).listen(steps),
         new Ear(both.ours, text).listen(steps),
@@ -91,7 +99,9 @@ class Ear {
     const found = new Promise<string>(resolve => {
       this.#found = resolve
     })
-    const subscriptions = [inbox, `${deliveries}.x`, `${deliveries}.x.a`].map(subject =>
+    const subjects = [inbox, `${deliveries}.x`, `${deliveries}.x.a`]
+    if (this.#text.startsWith(events)) subjects.push(`${events}>`)
+    const subscriptions = subjects.map(subject =>
       this.#nc.subscribe(subject, { callback: (_, message) => this.#heard(message) }),
     )
     await this.#nc.flush()
@@ -134,18 +144,30 @@ class Ear {
       if (name === 'Nats-Pin-Id') this.#pin = value
       lines.push(`${name}: ${value}`)
     }
-    this.#reply = reply
-    this.#note(blot(`${message.subject} ${lines.join('; ')}|${message.string()}`))
+    if (reply.startsWith('$JS.ACK.')) this.#reply = reply
+    const { subject } = message
+    const isEvent = subject.startsWith(events)
+    const body = isEvent ? event(message) : message.string()
+    this.#note(blot(`${subject} ${lines.join('; ')}|${body}`))
   }
 
   #note(line: string): void {
     const plain = line
       .replace(/(Nats-Pin-Id: |Nats-Stream-Identity: )[^;|]+/g, '$1<id>')
       .replace(/(Nats-Stream-Source: O 1 > > o.a )\w+/g, '$1<id>')
+      .replace(/(RESTORE\.X\.)\w+/g, '$1<id>')
       .replace(/(\$JS\.FC\.X\.c\.)\w+/g, '$1<id>')
     this.#lines.push(plain)
     if (plain.includes(this.#text)) this.#found?.(plain)
   }
+}
+
+/** Who asked is told more fully by nats-server, and who tells is another one. */
+function event(message: Msg): string {
+  const fields = message.json<Record<string, unknown>>()
+  const own = { id: '', timestamp: '', client: {}, server: '', ack_time: 0, pinned_id: '' }
+  for (const [name, value] of Object.entries(own)) if (name in fields) fields[name] = value
+  return JSON.stringify(fields).replace(/("(?:start|end)":)"[^"]*"/g, '$1""')
 }
 
 async function clear(nc: NatsConnection): Promise<void> {
