@@ -15,7 +15,6 @@ export const deliverSubjectInvalid = row(400, 10015, 'deliver subject not valid'
 export const maximumConsumers = row(400, 10026, 'maximum consumers limit reached')
 export const clusterRequired = row(503, 10010, 'JetStream clustering support required')
 export const streamCreateFailed = (text: string): ApiError => row(500, 10049, text)
-export const streamDeleteFailed = (text: string): ApiError => row(500, 10050, text)
 export const insufficientResources = row(503, 10023, 'insufficient resources')
 export const invalidJson = (text: string): ApiError => row(400, 10025, `invalid JSON: ${text}`)
 export const maximumStreams = row(400, 10027, 'maximum number of streams reached')
@@ -124,7 +123,6 @@ export const restoreFailed = (text: string): ApiError => row(500, 10062, `restor
 export const snapshotFailed = (text: string): ApiError =>
   row(500, 10064, `snapshot failed: ${text}`)
 export const subjectsOverlap = row(400, 10065, 'subjects overlap with an existing stream')
-export const streamUpdateFailed = (text: string): ApiError => row(500, 10069, text)
 export const wrongLastMsgId = (id: string): ApiError => row(400, 10070, `wrong last msg ID: ${id}`)
 export const wrongLastSequence = (seq: number): ApiError =>
   row(400, 10071, `wrong last sequence: ${seq}`)

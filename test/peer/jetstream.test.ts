@@ -223,6 +223,12 @@ const silent: readonly Say[] = [
   [`${api}META.LEADER.STEPDOWN`],
   [`${api}SERVER.REMOVE`, { peer: 'x' }],
   [`${api}ACCOUNT.PURGE.X`],
+  [`${api}STREAM.TEMPLATE.CREATE.X`, { name: 'X' }],
+  [`${api}STREAM.TEMPLATE.NAMES`],
+  [`${api}SERVER.EVACUATE`, { peer: 'x' }],
+  [`${api}META.RESCUE`],
+  [`${api}ACCOUNT.STREAM.MOVE.A.X`, { server: 'x' }],
+  [`${api}ACCOUNT.STREAM.CANCEL_MOVE.A.X`],
 ]
 
 const nobody: readonly Say[] = [

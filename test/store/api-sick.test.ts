@@ -223,7 +223,7 @@ spec('api of a sick store', it => {
     say('$JS.API.STREAM.DELETE.S')
     assert.is(say('S', 'x'), 0)
     store.end(failed)
-    assert.match(heard[1] as string, /"description":"ENOSPC"/)
+    assert.match(heard[1] as string, /"err_code":10051,"description":"ENOSPC"/)
     assert.ok(streams.stream('S'))
     assert.is(say('S', 'x'), 1)
   })

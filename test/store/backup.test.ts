@@ -298,6 +298,20 @@ spec('store/backup', it => {
     })
   })
 
+  it('is refused (10064) when the stream goes before it begins', async () => {
+    await withBroker({}, async ({ nc }) => {
+      await ask(nc, 'STREAM.CREATE.S', config)
+      const [refused, deleted] = await Promise.all([
+        nc.request('$JS.API.STREAM.SNAPSHOT.S', '{"deliver_subject":"x"}'),
+        nc.request('$JS.API.STREAM.DELETE.S'),
+      ])
+      const { error } = refused.json<{ error?: Record<string, unknown> }>()
+      const description = 'snapshot failed: stream is gone'
+      assert.equal(error, { code: 500, err_code: 10064, description })
+      assert.match(deleted.string(), '"success":true')
+    })
+  })
+
   it('ends when the receiver goes, the stream goes, or the server', async () => {
     await withBroker({}, async ({ nc, broker }) => {
       await ask(nc, 'STREAM.CREATE.S', config)

@@ -113,6 +113,16 @@ export const streamRows: readonly ApiRow<StreamAdmin>[] = [
     handle: () => clusterRequired,
   },
   {
+    subject: 'STREAM.PEER.EVACUATE.*',
+    type: 'stream_evacuate_peer_response',
+    handle: () => clusterRequired,
+  },
+  {
+    subject: 'STREAM.CANCEL_MOVE.*',
+    type: 'stream_cancel_move_response',
+    handle: () => clusterRequired,
+  },
+  {
     subject: 'CONSUMER.LEADER.STEPDOWN.*.*',
     type: 'consumer_leader_stepdown_response',
     handle: () => clusterRequired,

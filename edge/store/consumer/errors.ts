@@ -12,10 +12,6 @@ const bad = (err_code: number, description: string): ApiError => row(400, err_co
 export const createFailed = (text: string): ApiError => row(500, 10012, text)
 export const nameInUse = bad(10013, 'consumer name already in use')
 export const consumerNotFound = row(404, 10014, 'consumer not found')
-export const durableNotInSubject = bad(
-  10016,
-  'consumer expected to be durable but no durable name set in subject',
-)
 export const durableNotMatchingSubject = bad(
   10017,
   'consumer name in subject does not match durable name in request',

@@ -117,6 +117,9 @@ class Ear {
   }
 
   async #take(step: Step): Promise<void> {
+    const text = JSON.stringify(step)
+    if (text.includes('$PIN')) await this.#until(() => this.#pin !== '')
+    if (text.includes('$REPLY')) await this.#until(() => this.#reply !== '')
     if (!('post' in step)) return this.#note(await ask(this.#nc, this.#filled(step)))
     const [subject, body, fields = {}] = this.#filled(step.post)
     const sent = headers()
@@ -127,8 +130,12 @@ class Ear {
       ...(hasFields && { headers: sent }),
     })
     await this.#nc.flush()
-    // What is delivered at once is heard now: what follows may refer to it.
-    await ask(this.#nc, [`${api}INFO`])
+  }
+
+  /** What follows refers to what is delivered. */
+  async #until(isHeard: () => boolean): Promise<void> {
+    const endMs = Date.now() + heardMsMax
+    while (!isHeard() && Date.now() < endMs) await this.#nc.flush()
   }
 
   #filled([subject, body = '', fields = {}]: Say): Say {

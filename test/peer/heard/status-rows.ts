@@ -47,7 +47,7 @@ export const pullRows: readonly Row[] = [
     store(),
     consumer(pinned),
     pull(waits),
-    pull({ ...waits, id: 'other' }),
+    pull({ ...waits, id: 'not $PIN' }),
   ],
   [
     '423 Nats-Wrong-Pin-Id',

@@ -70,6 +70,16 @@ export const subjectRows: readonly Row[] = [
     ask('STREAM.PEER.REMOVE.X', { peer: 'p' }),
   ],
   [
+    answered('$JS.API.STREAM.PEER.EVACUATE.<s>', 'stream_evacuate_peer'),
+    x,
+    ask('STREAM.PEER.EVACUATE.X', { peer: 'p' }),
+  ],
+  [
+    answered('$JS.API.STREAM.CANCEL_MOVE.<s>', 'stream_cancel_move'),
+    x,
+    ask('STREAM.CANCEL_MOVE.X'),
+  ],
+  [
     answered('$JS.API.CONSUMER.LEADER.STEPDOWN.<s>.<c>', 'consumer_leader_stepdown'),
     x,
     consumer(),
