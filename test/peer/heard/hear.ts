@@ -11,8 +11,13 @@ interface Post {
   readonly post: Say
 }
 
+/** Asked again until what must be heard is in the answer. */
+interface Poll {
+  readonly poll: Say
+}
+
 /** A `Nats-Pin-Id` that was heard stands for `$PIN`; a reply that was heard, for `$REPLY`. */
-export type Step = Say | Post
+export type Step = Say | Post | Poll
 
 /** What must be heard; with a title where that is not one. */
 export type Row = readonly [heard: string | Titled, ...steps: readonly Step[]]
@@ -120,6 +125,13 @@ class Ear {
     const text = JSON.stringify(step)
     if (text.includes('$PIN')) await this.#until(() => this.#pin !== '')
     if (text.includes('$REPLY')) await this.#until(() => this.#reply !== '')
+    if ('poll' in step) {
+      const endMs = Date.now() + heardMsMax
+      let answer = ''
+      do answer = await ask(this.#nc, step.poll)
+      while (!answer.includes(this.#text) && Date.now() < endMs)
+      return this.#note(answer)
+    }
     if (!('post' in step)) return this.#note(await ask(this.#nc, this.#filled(step)))
     const [subject, body, fields = {}] = this.#filled(step.post)
     const sent = headers()

@@ -3,6 +3,7 @@
 import { pairFor } from '../../support/pair.ts'
 import { spec } from '../../support/spec.ts'
 import { eventRows } from './event-rows.ts'
+import { feedRows } from './feed-rows.ts'
 import { deliveryRows, publishRows, scheduleRows } from './header-rows.ts'
 import { hear } from './hear.ts'
 import { directRows, pullRows, pushRows } from './status-rows.ts'
@@ -22,4 +23,8 @@ spec('subjects beside nats-server 2.15', (it, hooks) => {
 
 spec('events beside nats-server 2.15', (it, hooks) => {
   hear(it, eventRows, pairFor(hooks))
+})
+
+spec('errors of feeds beside nats-server 2.15', (it, hooks) => {
+  hear(it, feedRows, pairFor(hooks))
 })

@@ -48,6 +48,26 @@ export const directFields = words(`
   seq last_by_subj next_by_subj batch max_bytes start_time multi_last up_to_seq up_to_time no_hdr
 `)
 
+/** Of the other requests that have a body. */
+export const requestFields: readonly string[] = [
+  ...['STREAM.NAMES', 'STREAM.LIST'].flatMap(verb => [`${verb} offset`, `${verb} subject`]),
+  ...words('deleted_details subjects_filter offset').map(name => `STREAM.INFO ${name}`),
+  ...words('filter seq keep').map(name => `STREAM.PURGE ${name}`),
+  ...words('seq no_erase').map(name => `STREAM.MSG.DELETE ${name}`),
+  ...words('deliver_subject no_consumers chunk_size window_size jsck').map(
+    name => `STREAM.SNAPSHOT ${name}`,
+  ),
+  ...words('config state').map(name => `STREAM.RESTORE ${name}`),
+  'CONSUMER.NAMES offset',
+  'CONSUMER.LIST offset',
+  'CONSUMER.PAUSE pause_until',
+  'CONSUMER.UNPIN group',
+  'CONSUMER.RESET seq',
+]
+
+/** Of what a publisher is answered. */
+export const publishFields = words('stream seq domain duplicate val batch count error')
+
 export const headers = words(`
   Nats-Msg-Id Nats-Expected-Stream Nats-Expected-Last-Sequence Nats-Expected-Last-Msg-Id
   Nats-Expected-Last-Subject-Sequence Nats-Expected-Last-Subject-Sequence-Subject Nats-Rollup

@@ -8,7 +8,9 @@ import { errorRows } from './errors.ts'
 import {
   consumerFieldRows,
   directFieldRows,
+  publishFieldRows,
   pullFieldRows,
+  requestFieldRows,
   sourceFieldRows,
   streamFieldRows,
 } from './fields.ts'
@@ -19,7 +21,9 @@ import {
   directFields,
   events,
   headers,
+  publishFields,
   pullFields,
+  requestFields,
   sourceFields,
   statuses,
   streamFields,
@@ -42,6 +46,8 @@ export const areas: readonly Area[] = [
   { title: 'Fields of a consumer', names: consumerFields, rows: consumerFieldRows },
   { title: 'Fields of a pull request', names: pullFields, rows: pullFieldRows },
   { title: 'Fields of a direct get', names: directFields, rows: directFieldRows },
+  { title: 'Fields of other requests', names: requestFields, rows: requestFieldRows },
+  { title: 'Fields of what a publisher is answered', names: publishFields, rows: publishFieldRows },
   { title: 'Headers', names: headers, rows: headerRows },
   { title: 'Statuses', names: statuses, rows: statusRows },
   { title: 'Acknowledgements', names: acknowledgements, rows: acknowledgementRows },
