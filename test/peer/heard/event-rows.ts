@@ -66,4 +66,15 @@ export const eventRows: readonly Row[] = [
     pull(),
     reply('+ACK'),
   ],
+  [
+    {
+      title: 'an ack of 11 tokens',
+      text: '$JS.EVENT.METRIC.CONSUMER.ACK.X.c',
+    },
+    x,
+    store(),
+    consumer({ sample_freq: '100%' }),
+    pull(),
+    ['$LONG_REPLY', '+ACK'],
+  ],
 ]

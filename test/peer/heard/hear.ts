@@ -16,7 +16,7 @@ interface Poll {
   readonly poll: Say
 }
 
-/** A `Nats-Pin-Id` that was heard stands for `$PIN`; a reply that was heard, for `$REPLY`. */
+/** What was heard: a `Nats-Pin-Id` stands for `$PIN`, a reply for `$REPLY` and `$LONG_REPLY`. */
 export type Step = Say | Post | Poll
 
 /** What must be heard; with a title where that is not one. */
@@ -124,7 +124,7 @@ class Ear {
   async #take(step: Step): Promise<void> {
     const text = JSON.stringify(step)
     if (text.includes('$PIN')) await this.#until(() => this.#pin !== '')
-    if (text.includes('$REPLY')) await this.#until(() => this.#reply !== '')
+    if (text.includes('REPLY')) await this.#until(() => this.#reply !== '')
     if ('poll' in step) {
       const endMs = Date.now() + heardMsMax
       let answer = ''
@@ -152,7 +152,10 @@ class Ear {
 
   #filled([subject, body = '', fields = {}]: Say): Say {
     const text = typeof body === 'string' ? body : JSON.stringify(body)
-    return [subject.replace('$REPLY', this.#reply), text.replace('$PIN', this.#pin), fields]
+    // The other form of a reply, of 11 tokens: no domain, the hash of account $G.
+    const long = this.#reply.replace('$JS.ACK.', '$JS.ACK._.szMpdrwD.')
+    const to = subject.replace('$LONG_REPLY', long).replace('$REPLY', this.#reply)
+    return [to, text.replace('$PIN', this.#pin), fields]
   }
 
   #heard(message: Msg): void {

@@ -20,7 +20,6 @@ const streamElsewhere: ReadonlyMap<string, Row> = new Map(
     both('pedantic', config, 'no default in silence, when asked for'),
     bothButDiffers('subjects', 'at most 4,096', file, "['subjects', "),
     bothButDiffers('sources', 'at most 64', file, "['sources', "),
-    bothButDiffers('num_replicas', '1 only, as on any single server', file, "['num_replicas', "),
     bothButDiffers('compression', 'kept and shown, without effect', file, "['compression', "),
   ].map(row => [row.name, row]),
 )

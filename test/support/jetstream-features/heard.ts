@@ -125,5 +125,5 @@ export const acknowledgementRows: readonly Row[] = [
   both('+TERM', acks, answered),
   both('+TERM <reason>', acks, refused),
   both('(with a reply)', acks, answered),
-  ours('$JS.ACK with 11 tokens', 'store/consumer-acks.test.ts', 'come in the longer form as well'),
+  both('$JS.ACK with 11 tokens', 'peer/heard/event-rows.ts', 'an ack of 11 tokens'),
 ]
