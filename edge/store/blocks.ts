@@ -203,12 +203,20 @@ export class Blocks {
     )
   }
 
-  /** Takes messages out, `seqs` ascending; those to `erase` are overwritten too. */
-  remove(data: number, seqs: readonly number[], erase: ReadonlySet<number>): void {
+  /**
+   * Takes messages out, `seqs` ascending; those to `erase` are overwritten too. `mayBeAlone`: most
+   * have a block of their own, which goes without being read.
+   */
+  remove(
+    data: number,
+    seqs: readonly number[],
+    erase: ReadonlySet<number>,
+    mayBeAlone: boolean,
+  ): void {
     for (let from = 0; from < seqs.length; ) {
       const seq = seqs[from] as number
       const id = idOf(data, seq)
-      if (!erase.has(seq) && this.#deleteAlone.run(id, seq).changes > 0) {
+      if (mayBeAlone && !erase.has(seq) && this.#deleteAlone.run(id, seq).changes > 0) {
         this.#drop(id)
         from++
         continue

@@ -14,8 +14,9 @@ export interface PurgeRequest {
   readonly keep?: number
 }
 
-/** Messages a step: some ms of the loop. */
+/** Of each a step: some ms of the loop. A block that loses a message is written anew. */
 const stepMessages = 2048
+const stepBlocks = 24
 const keptPage = 512
 
 export class Purge {
@@ -60,30 +61,31 @@ export class Purge {
     const stream = this.#stream
     if (stream.commit.sick) return true
     const seqs = this.#next()
-    for (const seq of seqs) {
+    for (const seq of seqs.found) {
       const meta = stream.meta(seq)
       if (!meta) continue
       stream.drop(seq, meta)
       this.count++
     }
-    if (seqs.length === 0) return true
-    this.#from = (seqs.at(-1) as number) + 1
-    stream.saveSoon()
-    stream.tellRemoved(0)
-    return seqs.length < stepMessages
+    this.#from = seqs.nextSeq
+    if (seqs.found.length > 0) {
+      stream.saveSoon()
+      stream.tellRemoved(0)
+    }
+    return this.#from >= this.#before
   }
 
   /** The next ones to go. */
-  #next(): number[] {
+  #next(): { readonly found: readonly number[]; readonly nextSeq: number } {
     const { reader } = this.#stream
     const { seq = 0, keep = 0 } = this.#request
     if (this.#before < 0) {
       const end = Math.min(seq || this.#end, this.#end)
       this.#before = keep > 0 ? this.#firstKept(end, keep) : end
     }
-    return this.#from < this.#before
-      ? reader.seqs(this.#filter, this.#from, this.#before - 1, stepMessages)
-      : []
+    if (this.#from >= this.#before) return { found: [], nextSeq: this.#before }
+    const max = { messages: stepMessages, blocks: stepBlocks }
+    return reader.seqs(this.#filter, this.#from, this.#before - 1, max)
   }
 
   /** Sequence of the oldest of the `keep` newest matches before `end`; 0 when all stay. */

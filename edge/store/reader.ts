@@ -151,25 +151,40 @@ export class Reader {
     return 0
   }
 
-  /** Sequences of stored messages that match, readable or not, ascending. */
-  seqs(filter: Filter, fromSeq: number, uptoSeq: number, countMax: number): number[] {
+  /**
+   * Sequences of stored messages that match, readable or not, ascending, out of so many blocks that
+   * hold any; `nextSeq`: what was not looked at any more.
+   */
+  seqs(
+    filter: Filter,
+    fromSeq: number,
+    uptoSeq: number,
+    max: { readonly messages: number; readonly blocks: number },
+  ): { found: number[]; nextSeq: number } {
     const found: number[] = []
     const matcher = filter.all ? null : this.#matcher(filter)
     const { removed, blocks, data, firstSeq } = this.#shelf
     const from = Math.max(fromSeq, firstSeq)
+    let left = max.blocks
+    let nextSeq = uptoSeq + 1
     this.#eachOutline(from, uptoSeq, outline => {
       if (matcher && !outline.subjects.some(id => matcher.matches(id))) return true
       const block = blocks.holding(data, outline.firstSeq)
       if (!block) return true
-      for (let i = block.indexFrom(from); i < block.count && found.length < countMax; i++) {
+      nextSeq = Math.max(from, outline.firstSeq)
+      for (let i = block.indexFrom(from); i < block.count; i++) {
         const seq = block.seq(i)
         if (seq > uptoSeq) break
+        if (left === 0 || found.length >= max.messages) return false
+        nextSeq = seq + 1
         if (block.isGone(i) || removed.has(seq)) continue
         if (matcher === null || matcher.matches(block.subject(i))) found.push(seq)
       }
-      return found.length < countMax
+      left--
+      nextSeq = uptoSeq + 1
+      return true
     })
-    return found
+    return { found, nextSeq }
   }
 
   /** The same from `uptoSeq` down, the newest first. */

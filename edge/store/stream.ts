@@ -316,7 +316,8 @@ export class StoreStream extends StreamReads implements Stream, Participant {
     const { rows, id, data } = this
     if (this.removed.size > 0) {
       const seqs = [...this.removed].sort((a, b) => a - b)
-      this.blocks.remove(data, seqs, this.#erased)
+      const mayBeAlone = this.config.max_msgs_per_subject > 0
+      this.blocks.remove(data, seqs, this.#erased, mayBeAlone)
       this.removed.clear()
       this.#erased.clear()
     }

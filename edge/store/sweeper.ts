@@ -18,10 +18,10 @@ export interface SweeperParts {
   readonly commit: Commit
 }
 
-/** Of each, with one group: about 2 ms on a desk, 10 ms on a small board. */
-const blocksMax = 64
-const subjectsMax = 512
-const pagesMax = 256
+/** Of each, with one group: some ms of the loop. */
+const blocksMax = 16
+const subjectsMax = 256
+const pagesMax = 64
 /** More free pages than this, and than a share of the file, are given back. */
 const freeBytesKept = 16 * 1024 * 1024
 const freeShareKept = 0.25

@@ -19,9 +19,11 @@ if (import.meta.main) {
   /** Those sent before do not count. */
   let uncounted = 0
   wire.onMessage = () => {
-    const us = (performance.now() - (sent.shift() ?? 0)) * 1000
+    const sentMs = sent.shift()
+    // The answer to a sync is no probe.
+    if (sentMs === undefined) return
     if (uncounted > 0) uncounted--
-    else waitsUs.push(us)
+    else waitsUs.push((performance.now() - sentMs) * 1000)
   }
   wire.write('SUB probe p\r\n')
   await wire.sync()
