@@ -26,10 +26,17 @@
 // What a purge or a deletion leaves behind becomes `garbage`: the stream goes on under another
 // data number, and sweeper.ts deletes the old one's rows a few at a time.
 //
-// Measured with 128 B messages (test/bench/store.ts; two cores shared with other work, rates from
-// the quietest of several runs; the bytes were the same each time):
+// Measured with 128 B messages (test/bench/store.ts, and `npm run bench -- written` for the bytes,
+// as the calls count them; fdatasync 0.3 ms, two cores):
 //
 //   in flight, subjects           inserted and synced/s   bytes written for each stored
+//       1      10                                 1,600                            52
+//      16      10                                30,000
+//     256      10                               330,000                             2.8
+//   4,096      10                               720,000
+//     256   1,000                               260,000
+//     256   1,000, the last of each             130,000
+//     256   1,000, 10 of each (keyed)            50,000
 
 import type { Db } from './db.ts'
 import { migrateToBlocks } from './migrate.ts'
