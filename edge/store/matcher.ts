@@ -8,7 +8,34 @@ const knownMax = 4 * 1024 * 1024
 const yes = 1
 const no = 2
 
-export class Matcher {
+/** Picks messages by the number of their subject. */
+export interface Picker {
+  matches(id: number): boolean
+  /** Whether any of these is picked. */
+  any(ids: Uint32Array): boolean
+}
+
+/** Messages of one subject. */
+export class OneSubject implements Picker {
+  readonly #id: number
+
+  constructor(id: number) {
+    this.#id = id
+  }
+
+  matches(id: number): boolean {
+    return id === this.#id
+  }
+
+  any(ids: Uint32Array): boolean {
+    return ids.includes(this.#id)
+  }
+}
+
+/** All messages. */
+export const everything: Picker = { matches: () => true, any: () => true }
+
+export class Matcher implements Picker {
   readonly #filter: Filter
   readonly #subjects: Subjects
   #known = new Uint8Array(1024)
@@ -35,6 +62,27 @@ export class Matcher {
     const isMatch = this.#filter.matches(this.#subjects.byId(id)?.name ?? '')
     this.#note(id, isMatch ? yes : no)
     return isMatch
+  }
+
+  any(ids: Uint32Array): boolean {
+    for (let i = 0; i < ids.length; i++) if (this.matches(ids[i] as number)) return true
+    return false
+  }
+
+  /** How many of them match. Hot where millions are counted: most are known by then. */
+  count(ids: Uint32Array): number {
+    let known = this.#known
+    let count = 0
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] as number
+      const value = known[id]
+      if (value === yes) count++
+      else if (value !== no && id >= this.#completeBelow && this.matches(id)) {
+        known = this.#known
+        count++
+      }
+    }
+    return count
   }
 
   #note(id: number, value: number): void {

@@ -10,7 +10,7 @@ import type { Block } from './block.ts'
 import type { Blocks, Outline } from './blocks.ts'
 import { chainOf, lastInChain } from './chain.ts'
 import { Filter } from './filter.ts'
-import { Matcher } from './matcher.ts'
+import { everything, Matcher, OneSubject, type Picker } from './matcher.ts'
 import type { StoredMessage, StreamConfig } from './shapes.ts'
 import type { SubjectEntry, Subjects } from './subjects.ts'
 
@@ -168,7 +168,7 @@ export class Reader {
     let left = max.blocks
     let nextSeq = uptoSeq + 1
     this.#eachOutline(from, uptoSeq, outline => {
-      if (matcher && !outline.subjects.some(id => matcher.matches(id))) return true
+      if (matcher && !matcher.any(outline.subjects)) return true
       const block = blocks.holding(data, outline.firstSeq)
       if (!block) return true
       nextSeq = Math.max(from, outline.firstSeq)
@@ -191,9 +191,8 @@ export class Reader {
   seqsBack(filter: Filter, uptoSeq: number, countMax: number): number[] {
     const found: number[] = []
     const matcher = filter.all ? null : this.#matcher(filter)
-    const isMatch = (id: number): boolean => matcher === null || matcher.matches(id)
     for (let upto = uptoSeq; found.length < countMax; ) {
-      const seq = this.#scanBack(isMatch, upto, Infinity)
+      const seq = this.#scanBack(matcher ?? everything, upto, Infinity)
       if (seq === 0) break
       found.push(seq)
       upto = seq - 1
@@ -227,7 +226,7 @@ export class Reader {
       return 0
     }
     const found = lastInChain(this.#shelf, subject, uptoSeq)
-    return found >= 0 ? found : this.#scanBack(id => id === subject.id, uptoSeq, Infinity)
+    return found >= 0 ? found : this.#scanBack(new OneSubject(subject.id), uptoSeq, Infinity)
   }
 
   /** The first stored message on the subject at or after `fromSeq`; 0 when there is none. */
@@ -241,7 +240,7 @@ export class Reader {
       }
       return 0
     }
-    const isOwn = (id: number): boolean => id === subject.id
+    const isOwn = new OneSubject(subject.id)
     const near = this.#scan(isOwn, start, uptoSeq, nearBlocks)
     if (near.seq > 0 || near.nextSeq > uptoSeq) return near.seq
     const chain = chainOf(this.#shelf, subject, near.nextSeq, uptoSeq)
@@ -262,8 +261,7 @@ export class Reader {
     const { readableSeq } = this.#shelf
     if (!filter.literals || filter.all) {
       const matcher = filter.all ? null : this.#matcher(filter)
-      const isMatch = (id: number): boolean => matcher === null || matcher.matches(id)
-      const seq = this.#scanBack(isMatch, readableSeq, lastBlocksMax)
+      const seq = this.#scanBack(matcher ?? everything, readableSeq, lastBlocksMax)
       if (seq > 0) return this.get(seq)
     }
     const seqs = this.lastPerSubject(filter, readableSeq)
@@ -315,7 +313,7 @@ export class Reader {
         removed.size === 0
       if (!isWhole) count += this.#countIn(outline, from, matcher)
       else if (matcher === null) count += subjects.length
-      else for (const id of subjects) if (matcher.matches(id)) count++
+      else count += matcher.count(subjects)
       return true
     })
     return count
@@ -378,12 +376,12 @@ export class Reader {
       }
     }
     const matcher = this.#matcher(filter)
-    return this.#scan(id => matcher.matches(id), from, readableSeq, Infinity).seq
+    return this.#scan(matcher, from, readableSeq, Infinity).seq
   }
 
   /** The first match in the next blocks; `nextSeq`: what was not looked at any more. */
   #scan(
-    isMatch: (subject: number) => boolean,
+    picker: Picker,
     fromSeq: number,
     uptoSeq: number,
     blocksMax: number,
@@ -392,7 +390,7 @@ export class Reader {
     const found = { seq: 0, nextSeq: fromSeq }
     const isDone = this.#eachOutline(fromSeq, uptoSeq, outline => {
       if (left-- <= 0) return false
-      const seq = this.#matchIn(outline, isMatch, fromSeq, uptoSeq)
+      const seq = this.#matchIn(outline, picker, fromSeq, uptoSeq)
       found.nextSeq = outline.lastSeq + 1
       if (seq === 0) return true
       found.seq = seq
@@ -404,24 +402,24 @@ export class Reader {
 
   #matchIn(
     { firstSeq, subjects }: Outline,
-    isMatch: (subject: number) => boolean,
+    picker: Picker,
     fromSeq: number,
     uptoSeq: number,
   ): number {
-    if (!subjects.some(isMatch)) return 0
+    if (!picker.any(subjects)) return 0
     const { blocks, data, removed } = this.#shelf
     const block = blocks.holding(data, firstSeq)
     if (!block) return 0
     for (let i = block.indexFrom(fromSeq); i < block.count; i++) {
       const seq = block.seq(i)
       if (seq > uptoSeq) return 0
-      if (isMatch(block.subject(i)) && !block.isGone(i) && !removed.has(seq)) return seq
+      if (picker.matches(block.subject(i)) && !block.isGone(i) && !removed.has(seq)) return seq
     }
     return 0
   }
 
   /** The last match at or before `uptoSeq`; 0 when none was met. */
-  #scanBack(isMatch: (subject: number) => boolean, uptoSeq: number, blocksMax: number): number {
+  #scanBack(picker: Picker, uptoSeq: number, blocksMax: number): number {
     const { blocks, data, firstSeq, removed } = this.#shelf
     let upto = uptoSeq
     let left = blocksMax
@@ -431,12 +429,12 @@ export class Reader {
       for (const outline of outlines) {
         left--
         upto = outline.firstSeq - 1
-        if (!outline.subjects.some(isMatch)) continue
+        if (!picker.any(outline.subjects)) continue
         const block = blocks.holding(data, outline.firstSeq)
         for (let i = block ? block.count - 1 : -1; block && i >= 0; i--) {
           const seq = block.seq(i)
           if (seq > uptoSeq || seq < firstSeq || block.isGone(i) || removed.has(seq)) continue
-          if (isMatch(block.subject(i))) return seq
+          if (picker.matches(block.subject(i))) return seq
         }
       }
     }
