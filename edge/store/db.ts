@@ -9,6 +9,8 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import Database from 'better-sqlite3'
+import { isDamage, suspectFile } from './damage.ts'
+import { syncDirectory } from './directory.ts'
 
 /** Before this one a WAL reset could lose commits made by a second connection. */
 const versionMin = [3, 51, 3] as const
@@ -411,19 +413,6 @@ class Watched implements Statement {
 }
 
 /**
- * True for what SQLite says of a file that is not, or no longer, a sound database. A constraint that
- * fails is damage as well: nothing we write breaks one, unless the tables contradict each other.
- */
-export function isDamage(error: unknown): boolean {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
-  if (typeof code !== 'string') return false
-  return /^SQLITE_(CORRUPT|CONSTRAINT|NOTADB|FORMAT|IOERR_READ|IOERR_SHORT_READ)/.test(code)
-}
-
-/** Beside the database: it was found damaged while running, to be checked at the next start. */
-export const suspectFile = (file: string): string => `${file}.suspect`
-
-/**
  * Keeps a second process out of a directory for as long as this one lives: a lock the system
  * drops with the process, held through SQLite because Node has none of its own.
  */
@@ -450,16 +439,6 @@ export class DirectoryLock {
   close(): void {
     this.#raw?.close()
     this.#raw = null
-  }
-}
-
-/** Makes names that were created, renamed or removed in a directory survive a power cut. */
-export function syncDirectory(dir: string): void {
-  const fd = fs.openSync(dir, 'r')
-  try {
-    fs.fsyncSync(fd)
-  } finally {
-    fs.closeSync(fd)
   }
 }
 
