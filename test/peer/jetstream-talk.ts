@@ -41,6 +41,21 @@ export async function ask(nc: NatsConnection, say: Say, quiet = false): Promise<
   }
 }
 
+const triesMax = 20
+const tryAgainMs = 50
+
+/**
+ * The same, once more when a store could not be made: files of a stream of that name that was just
+ * deleted are in nats-server's way now and then.
+ */
+export async function askToMake(nc: NatsConnection, say: Say): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    const answer = await ask(nc, say)
+    if (tries === triesMax || !/"error":\{"code":50[03]/.test(answer)) return answer
+    await new Promise(resolve => setTimeout(resolve, tryAgainMs))
+  }
+}
+
 /** Times, server names and random ids replaced. */
 export function blot(text: string): string {
   return (

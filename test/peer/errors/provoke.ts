@@ -4,7 +4,7 @@
 import { headers, type NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
 import type { It } from '../../support/spec.ts'
-import { ask, blot, type Say } from '../jetstream-talk.ts'
+import { ask, askToMake, blot, type Say } from '../jetstream-talk.ts'
 
 /** A request; with `below`, its reply is an inbox with that at its end (fast batches, ADR-50). */
 export type Step = Say | readonly [...Say, below: string]
@@ -62,7 +62,10 @@ async function say(nc: NatsConnection, steps: readonly Step[]): Promise<string> 
     const isLast = step === steps.at(-1)
     if (below === '') {
       const isQuiet = !isLast && !subject.startsWith(api)
-      answer = await ask(nc, [subject, body, fields], isQuiet)
+      const isMaking = !isLast && subject.includes('.CREATE.')
+      answer = isMaking
+        ? await askToMake(nc, [subject, body, fields])
+        : await ask(nc, [subject, body, fields], isQuiet)
     } else {
       answer = await tell(nc, subject, fields as Readonly<Record<string, string>>, below)
     }

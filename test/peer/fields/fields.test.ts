@@ -7,7 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
 import { pairFor } from '../../support/pair.ts'
 import { spec } from '../../support/spec.ts'
-import { ask, blot } from '../jetstream-talk.ts'
+import { ask, askToMake, blot } from '../jetstream-talk.ts'
 import { consumerRows, fedRows, type Row, streamRows } from './field-rows.ts'
 
 const api = '$JS.API.'
@@ -24,7 +24,7 @@ function given(value: unknown): unknown {
 async function stream(nc: NatsConnection, config: Fields, field: string): Promise<unknown[]> {
   const { streams } = await jetstreamManager(nc)
   await ask(nc, [`${api}STREAM.DELETE.X`])
-  const made = await ask(nc, [`${api}STREAM.CREATE.X`, config])
+  const made = await askToMake(nc, [`${api}STREAM.CREATE.X`, config])
   // How it stands with what it follows comes in any order there, and not all of it at once.
   const plain = made.replace(/("consumer_count":0\}),"(?:mirror|sources)":.*?(,"ts":)/, '$1$2')
   const info = await streams.info('X')
@@ -75,7 +75,7 @@ spec('fields of configs beside nats-server 2.15', (it, hooks) => {
   it('stream X for the consumers', async () => {
     for (const nc of [pair.theirs, pair.ours]) {
       await ask(nc, [`${api}STREAM.DELETE.X`])
-      await ask(nc, [`${api}STREAM.CREATE.X`, { name: 'X', subjects: ['x.>'] }])
+      await askToMake(nc, [`${api}STREAM.CREATE.X`, { name: 'X', subjects: ['x.>'] }])
     }
   })
 

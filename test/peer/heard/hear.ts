@@ -4,7 +4,7 @@
 import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import * as assert from 'uvu/assert'
 import type { It } from '../../support/spec.ts'
-import { ask, blot, type Say } from '../jetstream-talk.ts'
+import { ask, askToMake, blot, type Say } from '../jetstream-talk.ts'
 
 /** Published without waiting; answers go to the inbox that is listened to. */
 interface Post {
@@ -132,7 +132,10 @@ class Ear {
       while (!answer.includes(this.#text) && Date.now() < endMs)
       return this.#note(answer)
     }
-    if (!('post' in step)) return this.#note(await ask(this.#nc, this.#filled(step)))
+    if (!('post' in step)) {
+      const isMaking = step[0].includes('.CREATE.')
+      return this.#note(await (isMaking ? askToMake : ask)(this.#nc, this.#filled(step)))
+    }
     const [subject, body, fields = {}] = this.#filled(step.post)
     const sent = headers()
     for (const [name, value] of Object.entries(fields)) sent.append(name, value)
