@@ -38,6 +38,7 @@ const limitRows: readonly Row[] = [
 
 const storeRows: readonly Row[] = [
   ['file_bytes', 'store_file_bytes', 'gauge', 'Size of the database.'],
+  ['free_bytes', 'store_free_bytes', 'gauge', 'Bytes of it that hold nothing.'],
   ['wal_bytes', 'store_wal_bytes', 'gauge', 'Size of its write-ahead log.'],
   ['queue_bytes', 'store_queue_bytes', 'gauge', 'Bytes waiting to be written.'],
   ['groups', 'store_groups_total', 'counter', 'Groups of writes committed with one fsync.'],

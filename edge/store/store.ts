@@ -12,7 +12,7 @@ import { type Db, DirectoryLock, type Value } from './db.ts'
 import { isDamage } from './damage.ts'
 import { insufficientStorage, maximumStreams, streamGeneral } from './errors.ts'
 import { Held } from './held.ts'
-import { type Vault, newVault, openMemory } from './memory.ts'
+import { figures, type Vault, newVault, openMemory } from './vault.ts'
 import { enforceAll, expire, expiryUs, rekey } from './retention.ts'
 import { Reserve } from './reserve.ts'
 import { openStore } from './salvage.ts'
@@ -255,15 +255,9 @@ export class Store implements Participant {
   }
 
   view(): object {
-    const commit = this.#file?.commit
     return {
       streams: this.#streams.size,
-      file_bytes: this.#file?.db.fileBytes() ?? 0,
-      wal_bytes: this.#file?.db.walBytes() ?? 0,
-      groups: commit?.groups ?? 0,
-      checkpoints: commit?.checkpoints ?? 0,
-      blocked_checkpoints: commit?.blockedCheckpoints ?? 0,
-      queue_bytes: commit?.queueBytes ?? 0,
+      ...figures(this.#file),
       problems: this.health(),
       ...this.#timekeeper.view(),
     }

@@ -17,7 +17,7 @@ import { compacted } from './draft.ts'
 import { insufficientStorage } from './errors.ts'
 import { closedFor, expectationFailure } from './expect.ts'
 import type { Held } from './held.ts'
-import type { StreamParts } from './memory.ts'
+import type { StreamParts } from './vault.ts'
 import { Purge, type PurgeRequest } from './purge.ts'
 import { type MessageMeta, discardFailure, enforceLimits, rollUp } from './retention.ts'
 import type {

@@ -33,11 +33,14 @@ export class Sweeper implements Participant {
   readonly #deleteBlocks: Statement
   readonly #deleteSubjects: Statement
   readonly #deleteGarbage: Statement
+  /** False for a file from before there was a way. */
+  readonly #givesBack: boolean
   #isAwake = false
   #isVacuuming = false
 
   constructor(parts: SweeperParts) {
     this.#parts = parts
+    this.#givesBack = parts.db.givesBack
     const on = (sql: string): Statement => parts.db.prepare(sql)
     this.#first = on('SELECT data FROM garbage ORDER BY data LIMIT 1')
     this.#lastBlock = on(
@@ -94,6 +97,7 @@ export class Sweeper implements Participant {
 
   /** False: no more is free than may stay so. */
   #vacuum(): boolean {
+    if (!this.#givesBack) return false
     const { db } = this.#parts
     const freeBytes = db.freeBytes()
     const keptBytes = Math.max(freeBytesKept, db.fileBytes() * freeShareKept)

@@ -1,5 +1,6 @@
-// Streams with `storage: memory`: the same code on a database in memory. Nothing of it touches the
-// disk, and its commits wait for none: a message is readable at the end of its turn.
+// A vault: a database with its commit group, its statements and its blocks. Streams with
+// `storage: memory` have one in memory: the same code, nothing of it touches the disk, and its
+// commits wait for none: a message is readable at the end of its turn.
 
 import type { Clock } from '../../src/base/clock.ts'
 import type { Log } from '../../src/base/log.ts'
@@ -60,4 +61,19 @@ export function openMemory(parts: VaultParts): Vault {
 export function newVault(db: Db, commit: Commit): Vault {
   const [rows, blocks] = [new Rows(db), new Blocks(db)]
   return { db, commit, rows, blocks, sweeper: new Sweeper({ db, rows, blocks, commit }) }
+}
+
+/** What monitoring shows of a database; null: it is not open. */
+export function figures(vault: Vault | null): object {
+  const { db, commit, sweeper } = vault ?? {}
+  return {
+    file_bytes: db?.fileBytes() ?? 0,
+    free_bytes: db?.freeBytes() ?? 0,
+    wal_bytes: db?.walBytes() ?? 0,
+    garbage: sweeper?.waiting ?? 0,
+    groups: commit?.groups ?? 0,
+    checkpoints: commit?.checkpoints ?? 0,
+    blocked_checkpoints: commit?.blockedCheckpoints ?? 0,
+    queue_bytes: commit?.queueBytes ?? 0,
+  }
 }
