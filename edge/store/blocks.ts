@@ -15,7 +15,7 @@ import {
 import type { Db, Statement, Value } from './db.ts'
 import { compacted, Drafts } from './draft.ts'
 import { damaged } from './damage.ts'
-import { dataOf, idOf, seqOf, seqsMax } from './schema.ts'
+import { dataOf, idOf, seqOf, seqsMax } from './ids.ts'
 
 /** Of all blocks kept in memory; the one that was asked for last may be longer. */
 export const cachedBytesMax = 4 * 1024 * 1024

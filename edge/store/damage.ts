@@ -15,8 +15,9 @@ export function damaged(db: Db, what: string): Error {
 }
 
 /**
- * True for what SQLite says of a file that is not, or no longer, a sound database. A constraint that
- * fails is damage as well: nothing we write breaks one, unless the tables contradict each other.
+ * True for what SQLite says of a file that is not, or no longer, a sound database. A constraint
+ * that fails is damage as well: nothing we write breaks one, unless the tables contradict each
+ * other.
  */
 export function isDamage(error: unknown): boolean {
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined

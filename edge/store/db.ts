@@ -86,8 +86,8 @@ export class Db {
       if (problem) throw new Error(problem)
       if (!isLook) {
         raw.pragma(`page_size=${pageBytes}`)
-        // Counts for a file that is new: it can give back what is free.
-        raw.pragma('auto_vacuum=INCREMENTAL')
+        // A new file is made so that it can give back what is free; asked of an old one it writes.
+        if (raw.pragma('page_count', { simple: true }) === 0) raw.pragma('auto_vacuum=INCREMENTAL')
       }
       raw.pragma(`cache_size=-${cacheKiB}`)
       raw.pragma('mmap_size=0')
@@ -230,7 +230,7 @@ export class Db {
     return Number(this.value('PRAGMA freelist_count') ?? 0) * pageBytes
   }
 
-  /** Moves that many pages at most from the end of the file to free places, within a transaction. */
+  /** Within a transaction: moves so many pages at most from the file's end to free places. */
   vacuum(pages: number): void {
     this.#db.exec(`PRAGMA incremental_vacuum(${pages})`)
   }

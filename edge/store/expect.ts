@@ -17,7 +17,7 @@ import {
   sourceHeaderNotAllowed,
   subjectSequenceMissing,
 } from './publish-errors.ts'
-import { seqsMax } from './schema.ts'
+import { seqsMax } from './ids.ts'
 import type { ApiError, AppendOptions, NewMessage, StreamConfig } from './shapes.ts'
 import type { StoreStream } from './stream.ts'
 import { scheduleFailure, ttlRefusal } from './timed/check.ts'

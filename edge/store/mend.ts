@@ -5,7 +5,7 @@ import type { Block } from './block.ts'
 import { Blocks, decodeBlock } from './blocks.ts'
 import type { Db } from './db.ts'
 import { sizeOf } from './retention.ts'
-import { idOf, seqsMax } from './schema.ts'
+import { idOf, seqsMax } from './ids.ts'
 
 const pageRows = 16
 const noneErased: ReadonlySet<number> = new Set()

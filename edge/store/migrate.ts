@@ -3,7 +3,7 @@
 import { Blocks } from './blocks.ts'
 import type { Db } from './db.ts'
 import { Draft } from './draft.ts'
-import { idOf, seqOf } from './schema.ts'
+import { idOf, seqOf } from './ids.ts'
 
 const pageRows = 1024
 

@@ -2,7 +2,7 @@
 // numbers that streams' blocks have. They are named after what they ask.
 
 import type { Db, Statement } from './db.ts'
-import { dataMax } from './schema.ts'
+import { dataMax } from './ids.ts'
 
 export class Rows {
   readonly db: Db

@@ -10,7 +10,8 @@ import { Db, type Value } from './db.ts'
 import { isDamage, suspectFile } from './damage.ts'
 import { syncDirectory } from './directory.ts'
 import { hasStrays, mend } from './mend.ts'
-import { ForeignDatabase, type Tables, idOf, prepareSchema, schemaVersion } from './schema.ts'
+import { idOf } from './ids.ts'
+import { ForeignDatabase, type Tables, prepareSchema, schemaVersion } from './schema.ts'
 
 export const fileName = 'store.db'
 

@@ -39,13 +39,8 @@
 //     256   1,000, 10 of each (keyed)            50,000
 
 import type { Db } from './db.ts'
+import { seqsMax } from './ids.ts'
 import { migrateToBlocks } from './migrate.ts'
-
-/** Sequences are below this, so that an id is exact in a double for 8,191 data numbers. */
-export const seqsMax = 2 ** 40
-export const dataMax = 8191
-/** The other numbers are for what purged and deleted streams left behind. */
-export const streamsMax = 8000
 
 /** `PRAGMA application_id`: "nEdg". */
 export const applicationId = 0x6e456467
@@ -81,8 +76,8 @@ const messagesView = `CREATE VIEW messages AS
   WITH entry AS (
     SELECT b.id, b.time AS base, b.bodies, e.key AS n, hex(b.heads) AS heads,
       coalesce(b.subject, ${u32('hex(b.subjects)', '4 * e.key')}) AS subject
-    FROM block b, json_each('[' || substr(replace(hex(zeroblob(length(b.heads) / 16)), '00', ',0'), 2)
-      || ']') e),
+    FROM block b, json_each('[' ||
+      substr(replace(hex(zeroblob(length(b.heads) / 16)), '00', ',0'), 2) || ']') e),
   head AS (
     SELECT id, base, bodies, subject, ${u32('heads', '16 * n')} AS shape,
       ${u32('heads', '16 * n + 4')} AS time, ${u32('heads', '16 * n + 8')} AS finish,
@@ -91,8 +86,8 @@ const messagesView = `CREATE VIEW messages AS
   SELECT s.account, s.name AS stream, (h.id & ${seqsMax - 1}) + (h.shape & 0xffff) AS seq,
     j.name AS subject, strftime('%Y-%m-%dT%H:%M:%fZ', (h.base + h.time) / 1e6, 'unixepoch') AS time,
     CAST(substr(h.bodies, h.start + 1, h.shape >> 16) AS TEXT) AS headers,
-    CAST(substr(h.bodies, h.start + (h.shape >> 16) + 1, h.finish - h.start - (h.shape >> 16)) AS TEXT)
-      AS payload
+    CAST(substr(h.bodies, h.start + (h.shape >> 16) + 1,
+      h.finish - h.start - (h.shape >> 16)) AS TEXT) AS payload
   FROM head h JOIN subject j ON j.id = h.subject JOIN stream s ON s.data = j.stream
     JOIN stream_state t ON t.stream = s.id
   WHERE h.finish < 0x80000000 AND (h.id & ${seqsMax - 1}) + (h.shape & 0xffff) >= t.first`
@@ -157,7 +152,3 @@ export class NewerSchema extends Error {}
 
 /** Somebody else's database under our name: moved aside, nothing to salvage. */
 export class ForeignDatabase extends Error {}
-
-export const idOf = (data: number, seq: number): number => data * seqsMax + seq
-export const seqOf = (id: number): number => id % seqsMax
-export const dataOf = (id: number): number => Math.floor(id / seqsMax)

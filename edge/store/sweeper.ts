@@ -9,7 +9,7 @@ import type { Blocks } from './blocks.ts'
 import type { Commit, Participant } from './commit.ts'
 import type { Db, Statement } from './db.ts'
 import type { Rows } from './rows.ts'
-import { idOf } from './schema.ts'
+import { idOf } from './ids.ts'
 
 export interface SweeperParts {
   readonly db: Db

@@ -5,7 +5,7 @@ import type { Block } from './block.ts'
 import { decodeBlock } from './blocks.ts'
 import type { Db } from './db.ts'
 import { sizeOf } from './retention.ts'
-import { idOf, seqsMax } from './schema.ts'
+import { idOf, seqsMax } from './ids.ts'
 import type { StreamConfig } from './shapes.ts'
 
 /** Queries that answer with the rows that break an invariant. */

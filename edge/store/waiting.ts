@@ -3,7 +3,7 @@
 
 import type { Block } from './block.ts'
 import type { Draft, Drafts } from './draft.ts'
-import { idOf } from './schema.ts'
+import { idOf } from './ids.ts'
 import type { SubjectEntry } from './subjects.ts'
 
 export class Waiting {

@@ -3,7 +3,7 @@
 
 import { isSubject } from '../../../src/subject/subject.ts'
 import { type Fields, isFields } from '../api/text.ts'
-import { seqsMax } from '../schema.ts'
+import { seqsMax } from '../ids.ts'
 import type { StreamConfig } from '../shapes.ts'
 import type { Entry, EntryBounds, EntryHead } from './archive.ts'
 

@@ -7,9 +7,9 @@
 // store.db-wal and store.db-shm), start. Numbers order the copies, not dates: a clock may be wrong.
 // A schedule that was missed while the power was off is made up for soon after the start.
 //
-// While a copy is made the WAL cannot be cut: it grows by what is written meanwhile. Measured on two
-// very busy cores: 411 MB in 13 s, half of them rests that leave the disk to the store; loop and
-// acks no slower than before and after; up to 37 MB for the thread while it ran, from sources.
+// While a copy is made the WAL cannot be cut: it grows by what is written meanwhile. Measured on
+// two very busy cores: 411 MB in 13 s, half of them rests that leave the disk to the store; loop
+// and acks no slower than before and after; up to 37 MB for the thread while it ran, from sources.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'

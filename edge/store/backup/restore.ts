@@ -7,8 +7,9 @@
 //   end   ─▶ the stream gets its own config and is there, its consumers with it: one group
 //
 // Until then nobody sees the stream: it is marked in its config, and a start that finds the mark
-// takes the stream away, as does every failure (backups.ts). What is wrong is told at once to whoever sent
-// the chunk, and to everything he sends after it, where nats-server tells it at the end.
+// takes the stream away, as does every failure (backups.ts). What is wrong is told at once to
+// whoever sent the chunk, and to everything he sends after it, where nats-server tells it at the
+// end.
 //
 // Worked off in slices: neither a bomb nor a large archive holds the loop, and what is appended
 // and not yet on disk stays below groupBytesMax. A sender who does not wait is cut off at

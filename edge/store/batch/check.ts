@@ -27,7 +27,7 @@ import {
   wrongLastSequenceInBatch,
 } from '../publish-errors.ts'
 import { sizeOf } from '../retention.ts'
-import { seqsMax } from '../schema.ts'
+import { seqsMax } from '../ids.ts'
 import type {
   ApiError,
   AppendOptions,

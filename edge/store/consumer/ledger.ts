@@ -33,7 +33,7 @@ export class Ledger {
   nextConsumerSeq = 1
   lastDeliveredUs = 0
   lastAckedUs = 0
-  /** The sequences that the last acknowledgement covered: all that interest streams must hear of. */
+  /** What the last acknowledgement covered: interest streams must hear of all. */
   covered: readonly number[] = none
   readonly #stream: Stream
   readonly #nowUs: () => number

@@ -5,7 +5,7 @@
 
 import type { SubjectTransform } from '../../../src/subject/transform.ts'
 import { publishOptions } from '../publish-headers.ts'
-import { seqsMax } from '../schema.ts'
+import { seqsMax } from '../ids.ts'
 import type { AppendOptions, NewMessage } from '../shapes.ts'
 import { indexName } from './config.ts'
 import type { FeedTarget } from './feed.ts'
@@ -131,7 +131,7 @@ const sourceLine =
 /** What another stream's source, a batch or an expectation of that stream meant goes. */
 const dropped = /^Nats-(?:Stream-Source|(?:Expected|Batch)-[^:\r\n]*):[^\r\n]*\r\n/gim
 
-/** The line goes last. Subjects are text of any kind, the other lines bytes that stay as they are. */
+/** The line goes last. Subjects are text of any kind; other lines' bytes stay as they are. */
 function sourced(headers: Buffer, line: string): Buffer {
   if (headers.length === 0) return Buffer.from(`NATS/1.0\r\n${line}\r\n`)
   const kept = headers.toString('latin1').replace(dropped, '')

@@ -6,8 +6,11 @@ import type { ScheduleHeaders } from './headers.ts'
 
 const nothing = 'NATS/1.0\r\n\r\n'
 /** Of the schedule itself, and what would keep the message from being stored. */
-const dropped =
-  /^(?:Nats-Schedule[^:\r\n]*|Nats-Expected-[^:\r\n]*|Nats-Msg-Id|Nats-TTL|Nats-Rollup):[^\r\n]*\r\n/gm
+const dropped = new RegExp(
+  '^(?:Nats-Schedule[^:\\r\\n]*|Nats-Expected-[^:\\r\\n]*|Nats-Msg-Id|Nats-TTL|Nats-Rollup)' +
+    ':[^\\r\\n]*\\r\\n',
+  'gm',
+)
 
 /**
  * Headers of what a schedule sends: those of the message with its content, and where it is from.
