@@ -149,12 +149,16 @@ spec('full disk', it => {
       const device = async (payload: string, msMax: number): Promise<void> => {
         const client = await connectAsync(url, { reconnectPeriod: 0, connectTimeout: msMax })
         client.on('error', () => {})
-        const late = new Promise<null>(resolve => setTimeout(() => resolve(null), msMax))
+        let timer: NodeJS.Timeout | undefined
+        const late = new Promise<null>(resolve => {
+          timer = setTimeout(() => resolve(null), msMax)
+        })
         const answer = client.publishAsync('q/1', payload, { qos: 1 }).then(
           () => told.push(payload),
           () => null,
         )
         await Promise.race([answer, late])
+        clearTimeout(timer)
         client.end(true)
       }
       await device('before', replyMsMax)
