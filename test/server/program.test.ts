@@ -36,7 +36,7 @@ spec('command line', it => {
   it('prints the version and the help, and ends with 0', async () => {
     const version = await ended(['-v'])
     assert.is(version.code, 0)
-    assert.match(version.output, /^nats-server: v2\.10\.27\nnats-edge: v\d+\.\d+\.\d+\n$/)
+    assert.match(version.output, /^nats-server: v2\.14\.5\nnats-edge: v\d+\.\d+\.\d+\n$/)
     const help = await ended(['--help'])
     assert.is(help.code, 0)
     assert.match(help.output, 'Usage: nats-edge [options]')
@@ -88,7 +88,7 @@ spec('start and stop', it => {
       .map(line => line.replace(/^\[\d+\] /, ''))
     const wanted = [
       /^\[INF\] Starting nats-server$/,
-      /^\[INF\] {3}Version: {2}2\.10\.27$/,
+      /^\[INF\] {3}Version: {2}2\.14\.5$/,
       /^\[INF\] {3}Name: {5}N[A-Z2-7]{55}$/,
       /^\[INF\] {3}Node: {5}\w{8}$/,
       /^\[INF\] {3}ID: {7}N[A-Z2-7]{55}$/,
