@@ -14,8 +14,23 @@ const answerMsMax = 2000
 /** How long silence must last to count as no answer. */
 const silenceMs = 300
 
-/** What came back: `<status line and headers>|<payload>`, 'no responders' or 'silence'. */
+const triesMax = 20
+const tryAgainMs = 50
+
+/**
+ * What came back: `<status line and headers>|<payload>`, 'no responders' or 'silence'. Asks once
+ * more when nats-server could not make a store: files of a stream of that name that was just
+ * deleted are in its way now and then.
+ */
 export async function ask(nc: NatsConnection, say: Say, quiet = false): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    const answer = await askOnce(nc, say, quiet)
+    if (tries === triesMax || !answer.includes('error creating store for stream')) return answer
+    await new Promise(resolve => setTimeout(resolve, tryAgainMs))
+  }
+}
+
+async function askOnce(nc: NatsConnection, say: Say, quiet: boolean): Promise<string> {
   const [subject, body = '', fields = {}] = say
   const names = Object.keys(fields)
   const sent = headers()
@@ -41,12 +56,8 @@ export async function ask(nc: NatsConnection, say: Say, quiet = false): Promise<
   }
 }
 
-const triesMax = 20
-const tryAgainMs = 50
-
 /**
- * The same, once more when a store could not be made: files of a stream of that name that was just
- * deleted are in nats-server's way now and then.
+ * The same, once more also when nats-server says otherwise that it cannot make a stream just now.
  */
 export async function askToMake(nc: NatsConnection, say: Say): Promise<string> {
   for (let tries = 1; ; tries++) {

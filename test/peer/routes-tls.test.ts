@@ -109,7 +109,7 @@ spec('routes with a password', it => {
       try {
         const said = () => other.process.output()
         await until(() => /Route Error .*Authorization Violation/.test(said()), 8000)
-        assert.match(seed.process.output(), /rid:\d+ - authentication error/)
+        await until(() => /rid:\d+ - authentication error/.test(seed.process.output()), 8000)
         assert.equal(await routesOf(seed.monitorPort), [])
       } finally {
         await other.stop()
