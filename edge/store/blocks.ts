@@ -1,6 +1,7 @@
 // The blocks of one database: read through a bounded cache, written, and changed in place.
 //
-// The cache holds what was read last; what was written is read back for the first who asks. After a rollback nothing in it can be trusted: `forget`.
+// The cache holds what was read last; what was written is read back for the first who asks. After
+// a rollback nothing in it can be trusted: `forget`.
 
 import {
   backAt,

@@ -127,13 +127,6 @@ export function compacted(block: Block): Block {
   return draft.block(block.id - block.firstSeq)
 }
 
-/** One message of a block as a block of its own. */
-export function single(block: Block, i: number): Block {
-  const draft = new Draft()
-  addFrom(draft, block, i)
-  return draft.block(block.id - block.firstSeq)
-}
-
 function addFrom(draft: Draft, block: Block, i: number): void {
   const start = block.start(i)
   const payloadStart = start + block.headerBytes(i)
